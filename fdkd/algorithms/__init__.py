@@ -1,0 +1,7 @@
+"""What the runner trains."""
+
+from fdkd.algorithms.base import Algorithm
+from fdkd.algorithms.distiller import CrossModalDistiller
+from fdkd.algorithms.single import SingleModality
+
+__all__ = ['Algorithm', 'CrossModalDistiller', 'SingleModality']

@@ -1,0 +1,38 @@
+"""What the runner trains: a student of one modality, alone or taught."""
+
+from typing import Any
+
+from mmengine.model import BaseModel
+from torch import Tensor, nn
+
+from fdkd.registry import MODELS
+
+
+class Algorithm(BaseModel):
+    """Owns the student and runs it alone outside training.
+
+    Args:
+        modality: What the student sees, a key of ``inputs``.
+        model: Config of the student, a model with MMEngine's ``forward(inputs, data_samples, mode)``.
+        data_preprocessor: Config of the preprocessor.
+    """
+
+    def __init__(self, modality: str, model: dict | nn.Module, data_preprocessor: dict | None = None) -> None:
+        super().__init__(data_preprocessor=data_preprocessor)
+        self.modality = modality
+        self.student = model if isinstance(model, nn.Module) else MODELS.build(model)
+
+    @property
+    def modalities(self) -> tuple[str, ...]:
+        """The modalities that training needs; evaluation needs ``modality`` alone."""
+        return (self.modality,)
+
+    def forward(self, inputs: dict[str, Tensor], data_samples: list | None = None, mode: str = 'tensor') -> Any:
+        """The training losses (``mode='loss'``), or the student's predictions or raw output from its modality alone."""
+        if mode == 'loss':
+            return self.loss(inputs, data_samples)
+        return self.student(inputs[self.modality], data_samples, mode=mode)
+
+    def loss(self, inputs: dict[str, Tensor], data_samples: list) -> dict[str, Tensor]:
+        """The student's task losses."""
+        return self.student(inputs[self.modality], data_samples, mode='loss')

@@ -1,0 +1,59 @@
+"""Command lines: the options that tools share, and errors without tracebacks."""
+
+import argparse
+import sys
+from collections.abc import Callable
+
+from mmengine.config import DictAction
+
+from fdkd.apis.options import RunOptions
+from fdkd.errors import FdkdError
+
+LAUNCHERS = ('none', 'pytorch', 'slurm', 'mpi')
+
+
+def add_run_options(parser: argparse.ArgumentParser) -> None:
+    """Adds the options of :class:`~fdkd.apis.options.RunOptions` and ``--launcher``."""
+    parser.add_argument('--work-dir', help='folder for everything that the run writes')
+    parser.add_argument('--data-root', help='folder of the data set')
+    parser.add_argument('--size', type=parse_size, metavar='WIDTHxHEIGHT', help='size that samples are resized to')
+    parser.add_argument('--epochs', type=int, help='length of training; the schedule is stretched with it')
+    parser.add_argument('--batch-size', type=int, help='training samples per step and process')
+    parser.add_argument('--pretrained', metavar='FILE|none', help="ImageNet weights; 'none' trains from scratch")
+    parser.add_argument('--seed', type=int, help='seed of initialisation, order and augmentation')
+    parser.add_argument('--amp', action='store_true', help='mixed precision, bfloat16 where the device has it')
+    parser.add_argument('--workers', type=int, help='processes that load data')
+    parser.add_argument('--launcher', choices=LAUNCHERS, default='none', help='what started this process')
+    parser.add_argument('--unsafe-checkpoint', action='store_true', help='unpickle checkpoints that you trust fully')
+    parser.add_argument(
+        '--cfg-options', nargs='+', action=DictAction, default={}, metavar='KEY=VALUE',
+        help="any other change, by dotted path; reaches this config alone, not its teacher's",
+    )  # fmt: skip
+    parser.add_argument('--local-rank', type=int, help=argparse.SUPPRESS)
+
+
+def run_options(args: argparse.Namespace) -> RunOptions:
+    """The options that :func:`add_run_options` parsed."""
+    names = ('data_root', 'size', 'epochs', 'batch_size', 'pretrained', 'seed', 'amp', 'workers', 'cfg_options')
+    return RunOptions(**{name: getattr(args, name) for name in names})
+
+
+def parse_size(text: str) -> tuple[int, int]:
+    """``'128x96'`` as ``(128, 96)``: width and height."""
+    width, _, height = text.partition('x')
+    if not (width.isdecimal() and height.isdecimal() and int(width) and int(height)):
+        raise argparse.ArgumentTypeError(f'{text!r}, expected WIDTHxHEIGHT, for example 640x480')
+    return int(width), int(height)
+
+
+def guarded(main: Callable[[], None]) -> None:
+    """Runs ``main``; an expected failure becomes one message on stderr and exit status 1."""
+    try:
+        main()
+    except FdkdError as error:
+        sys.exit(f'error: {_own_words(error)}')
+
+
+def _own_words(error: FdkdError) -> str:
+    """The message itself; an error from a data loader's process comes wrapped in that process's traceback."""
+    return str(error).rpartition(f'{type(error).__name__}: ')[2].strip()

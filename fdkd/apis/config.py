@@ -1,0 +1,91 @@
+"""From a config file and options to the complete config of one run."""
+
+import hashlib
+import importlib.util
+import json
+from pathlib import Path
+from typing import Any
+
+import torch
+from mmengine.config import Config
+from mmengine.registry import init_default_scope
+
+from fdkd.apis.options import RunOptions
+from fdkd.apis.validate import validate
+from fdkd.engine.console import import_quietly
+from fdkd.errors import ConfigError
+
+#: What decides the weights that a training ends with; everything else may change without invalidating them.
+_HASHED_KEYS = ('model', 'train_dataloader', 'train_cfg', 'optim_wrapper', 'param_scheduler', 'randomness', 'custom_hooks')
+#: Entries below those keys that only say where things lie or how fast they are read.
+_NOT_HASHED = ('num_workers', 'persistent_workers', 'pin_memory', 'val_interval')
+
+
+def load_config(path: str | Path, options: RunOptions) -> Config:
+    """Reads a config, applies the options, completes what can be derived, and validates the result.
+
+    Completed are: the modalities that each data loader reads (training: all that the algorithm needs; evaluation: the
+    student's alone), TensorBoard curves where TensorBoard is installed, and ``config_hash``.
+
+    Raises:
+        ConfigError: If the file is absent or cannot be read, or with every mistake that validation finds.
+    """
+    cfg = _read(Path(path))
+    options.apply(cfg)
+    if options.cfg_options:
+        cfg.merge_from_dict(options.cfg_options)
+    import_quietly('mmseg.datasets', 'mmseg.models')
+    init_default_scope(cfg.get('default_scope', 'fdkd'))
+    validate(cfg, str(path))
+    _choose_modalities(cfg)
+    _add_tensorboard(cfg)
+    if not torch.cuda.is_available():
+        cfg.model_wrapper_cfg = {
+            'type': 'MMDistributedDataParallel', 'device_ids': None, 'broadcast_buffers': False
+        }
+    cfg.config_hash = config_hash(cfg)
+    return cfg
+
+
+def run_name(path: str | Path) -> str:
+    """The run's name after its config's place, for example ``fdkd/nyu_rgb_from_depth``."""
+    path = Path(path)
+    return f'{path.parent.name}/{path.stem}'
+
+
+def config_hash(cfg: Config) -> str:
+    """Twelve hexadecimal digits that change with anything that decides the trained weights."""
+    decisive = _without({key: cfg.get(key) for key in _HASHED_KEYS}, _NOT_HASHED)
+    return hashlib.sha256(json.dumps(decisive, sort_keys=True, default=str).encode()).hexdigest()[:12]
+
+
+def _read(path: Path) -> Config:
+    if not path.is_file():
+        raise ConfigError(f'{path}: no such config file')
+    try:
+        return Config.fromfile(path)
+    except Exception as error:  # a config is a program: whatever it raises is a mistake in it
+        raise ConfigError(f'{path}: cannot be read: {type(error).__name__}: {error}') from error
+
+
+def _choose_modalities(cfg: Config) -> None:
+    model = cfg.model
+    student = model.get('student', model)['modality']
+    needed = [student] + ([model.teacher.modality] if 'teacher' in model else [])
+    for name, modalities in (('train', needed), ('val', [student]), ('test', [student])):
+        if loader := cfg.get(f'{name}_dataloader'):
+            loader.dataset.setdefault('modalities', modalities)
+
+
+def _add_tensorboard(cfg: Config) -> None:
+    backends = cfg.get('visualizer', {}).get('vis_backends')
+    if backends is not None and importlib.util.find_spec('tensorboard'):
+        backends.append({'type': 'TensorboardVisBackend'})
+
+
+def _without(node: Any, keys: tuple[str, ...]) -> Any:
+    if isinstance(node, dict):
+        return {key: _without(value, keys) for key, value in node.items() if key not in keys}
+    if isinstance(node, (list, tuple)):
+        return [_without(value, keys) for value in node]
+    return node

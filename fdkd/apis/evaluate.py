@@ -1,0 +1,52 @@
+"""Running a trained model over a data set, without a training runner around it."""
+
+import copy
+from typing import Any
+
+import torch
+from mmengine.config import Config
+from mmengine.dist import is_main_process
+from mmengine.evaluator import Evaluator
+from mmengine.runner import Runner
+from rich.progress import track
+from torch.utils.data import DataLoader
+
+from fdkd.algorithms import Algorithm, SingleModality
+
+
+def test_loader(cfg: Config, modality: str) -> DataLoader:
+    """The config's test data, read in one modality alone."""
+    loader = copy.deepcopy(cfg.test_dataloader)
+    loader.dataset.modalities = [modality]
+    loader.num_workers, loader.persistent_workers = min(loader.num_workers, 2), False
+    return Runner.build_dataloader(loader, seed=cfg.randomness.seed)
+
+
+def alone(model: torch.nn.Module, modality: str, like: Algorithm) -> Algorithm:
+    """``model`` as an algorithm of its own, with the preprocessing and on the device of another."""
+    algorithm = SingleModality(modality, model)
+    algorithm.data_preprocessor = like.data_preprocessor
+    return algorithm
+
+
+def evaluate(algorithm: Algorithm, loader: DataLoader, evaluator: dict, title: str) -> dict[str, Any]:
+    """Predicts every sample of ``loader``, shared among the ranks, and scores the predictions.
+
+    Args:
+        algorithm: What predicts, in evaluation mode afterwards.
+        loader: The samples, in the algorithm's modality.
+        evaluator: Config of the metric.
+        title: What the progress bar says.
+
+    Returns:
+        ``metrics`` (name to value) and, on the main process, ``per_class`` (class to name to value).
+    """
+    metric = Evaluator(evaluator)
+    metric.dataset_meta = loader.dataset.metainfo
+    algorithm.eval()
+    batches = track(loader, title, disable=not is_main_process(), transient=True)
+    with torch.no_grad():
+        for batch in batches:
+            metric.process(data_samples=algorithm.test_step(batch), data_batch=batch)
+    scores = metric.evaluate(len(loader.dataset))
+    return {'modality': algorithm.modality, 'metrics': scores, 'per_class': metric.metrics[0].per_class}

@@ -1,0 +1,96 @@
+"""What a user changes from run to run, applied alike to a config and to the config of its teacher."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from mmengine.config import Config, ConfigDict
+
+from fdkd.errors import ConfigError
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """Options of one run; ``None`` keeps what the config says.
+
+    Attributes:
+        data_root: Folder of the data set.
+        size: Width and height that samples are resized to.
+        epochs: Length of training; the schedule is stretched with it.
+        batch_size: Training samples per step and process.
+        pretrained: ImageNet weights: a local file, or ``'none'`` to train from scratch.
+        seed: Seed of initialisation, order and augmentation.
+        amp: Mixed precision: bfloat16 on a CPU and on GPUs that have it, float16 with loss scaling on others.
+        workers: Processes that load data.
+        cfg_options: Any key by dotted path; the only option that does not reach the teacher's config.
+    """
+
+    data_root: str | None = None
+    size: tuple[int, int] | None = None
+    epochs: int | None = None
+    batch_size: int | None = None
+    pretrained: str | None = None
+    seed: int | None = None
+    amp: bool = False
+    workers: int | None = None
+    cfg_options: dict[str, Any] = field(default_factory=dict)
+
+    def apply(self, cfg: Config) -> None:
+        """Changes ``cfg`` in place.
+
+        Raises:
+            ConfigError: If the config has nothing that an option could change.
+        """
+        loaders = [cfg[name] for name in ('train_dataloader', 'val_dataloader', 'test_dataloader') if cfg.get(name)]
+        for loader in loaders:
+            if self.data_root is not None:
+                loader.dataset.data_root = self.data_root
+            if self.size is not None:
+                _resize(loader.dataset.pipeline, self.size)
+            if self.workers is not None:
+                loader.num_workers = self.workers
+                loader.persistent_workers = self.workers > 0
+        if self.batch_size is not None:
+            cfg.train_dataloader.batch_size = self.batch_size
+        if self.epochs is not None:
+            _stretch(cfg, self.epochs)
+        if self.seed is not None:
+            cfg.randomness.seed = self.seed
+        if self.pretrained is not None:
+            _replace_imagenet(cfg.model, self.pretrained)
+        if self.amp:
+            cfg.optim_wrapper.update(_amp())
+
+
+def _resize(pipeline: list[dict], size: tuple[int, int]) -> None:
+    steps = [step for step in pipeline if step['type'].split('.')[-1] == 'Resize']
+    if not steps:
+        raise ConfigError('--size: the data pipeline has no Resize to change')
+    for step in steps:
+        step['scale'] = size
+
+
+def _stretch(cfg: Config, epochs: int) -> None:
+    """Sets the length, and moves the end of each schedule that ended with training."""
+    before = cfg.train_cfg.max_epochs
+    cfg.train_cfg.max_epochs = epochs
+    for scheduler in cfg.get('param_scheduler', []):
+        if scheduler.get('end') == before:
+            scheduler.end = epochs
+
+
+def _replace_imagenet(node: Any, pretrained: str) -> None:
+    """Points every ImageNet initialisation below ``node`` to a file, or removes it."""
+    if isinstance(node, dict):
+        init = node.get('init_cfg')
+        if isinstance(init, dict) and init.get('type') == 'ImageNetInit':
+            node['init_cfg'] = None if pretrained == 'none' else ConfigDict(init, checkpoint=pretrained)
+        for value in node.values():
+            _replace_imagenet(value, pretrained)
+
+
+def _amp() -> dict[str, Any]:
+    if not torch.cuda.is_available():
+        return {'type': 'CPUAmpOptimWrapper'}
+    dtype = 'bfloat16' if torch.cuda.is_bf16_supported() else 'float16'
+    return {'type': 'AmpOptimWrapper', 'dtype': dtype, 'loss_scale': 'dynamic'}

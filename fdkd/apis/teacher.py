@@ -1,0 +1,70 @@
+"""The teacher is part of the job: found where it was trained before, or trained first."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+from mmengine.config import Config
+from mmengine.dist import broadcast_object_list
+
+from fdkd.apis.config import load_config, run_name
+from fdkd.apis.options import RunOptions
+from fdkd.checkpoint import read_checkpoint
+from fdkd.engine.runner import STUDENT_FILE
+from fdkd.errors import CheckpointError, ConfigError
+
+
+def ensure_teacher(
+    cfg: Config,
+    options: RunOptions,
+    given: str | None,
+    root: Path,
+    train: Callable[[Path, RunOptions, Path], None],
+) -> None:
+    """Fills ``cfg.model.teacher.checkpoint``: the given one, one that is already there, or one trained now.
+
+    A finished run of the teacher's config with the same options is found under ``root`` by the hash of everything that
+    decides its weights: in the folder of a run that the user made, or in the one beside it that this function makes.
+
+    Args:
+        cfg: Config of the student's run.
+        options: Options of the run, which hold for the teacher too.
+        given: A checkpoint from the command line.
+        root: Folder of all runs.
+        train: Trains ``config`` with ``options`` into a folder; called on every rank.
+
+    Raises:
+        ConfigError: If there is neither a checkpoint nor a config to train one with.
+    """
+    teacher = cfg.model.teacher
+    if given or teacher.get('checkpoint'):
+        teacher.checkpoint = str(given or teacher.checkpoint)
+        return
+    if 'config' not in teacher:
+        raise ConfigError(f'the teacher of modality {teacher.modality!r} has neither a checkpoint nor a config to train')
+    teacher_options = replace(options, cfg_options={})
+    teacher_cfg = load_config(teacher.config, teacher_options)
+    if teacher_cfg.model.modality != teacher.modality:
+        raise ConfigError(
+            f'{teacher.config} trains a model of modality {teacher_cfg.model.modality!r}, expected {teacher.modality!r}'
+        )
+    teacher.model = teacher_cfg.model.model
+    name = run_name(teacher.config)
+    own_run, beside = root / name, root / f'{name}-{teacher_cfg.config_hash}'
+    found = [str(_finished(folder, teacher_cfg.config_hash)) for folder in (own_run, beside)]
+    broadcast_object_list(found)  # rank 0 decides, so that no rank trains alone
+    done = [path for path in found if path != 'None']
+    if not done:
+        print(f'no trained {teacher.modality} teacher of {teacher.config} yet: training it first, in {beside}')
+        train(Path(teacher.config), teacher_options, beside)
+        done = [str(beside / STUDENT_FILE)]
+    teacher.checkpoint = done[0]
+
+
+def _finished(folder: Path, config_hash: str) -> Path | None:
+    path = folder / STUDENT_FILE
+    try:
+        meta = read_checkpoint(path).get('meta', {}) if path.is_file() else {}
+    except CheckpointError:
+        return None
+    return path if meta.get('finished') and meta.get('config_hash') == config_hash else None

@@ -1,0 +1,140 @@
+"""Checks a whole config before anything runs, and reports every mistake at once."""
+
+import difflib
+import inspect
+from collections.abc import Iterator
+from typing import Any
+
+from mmengine import registry as mmengine_registry
+from mmengine.config import Config
+from mmengine.registry import Registry
+from mmengine.utils import import_modules_from_strings
+
+from fdkd import registry as fdkd_registry
+from fdkd.errors import ConfigError
+
+#: Which registry builds what stands below a top-level key.
+_SECTIONS = {
+    'model': 'MODELS', 'train_dataloader': 'DATASETS', 'val_dataloader': 'DATASETS', 'test_dataloader': 'DATASETS',
+    'val_evaluator': 'METRICS', 'test_evaluator': 'METRICS', 'optim_wrapper': 'OPTIM_WRAPPERS', 'train_cfg': 'LOOPS',
+    'param_scheduler': 'PARAM_SCHEDULERS', 'default_hooks': 'HOOKS', 'custom_hooks': 'HOOKS',
+    'visualizer': 'VISUALIZERS', 'log_processor': 'LOG_PROCESSORS',
+}  # fmt: skip
+#: Keys within a section whose value another registry builds.
+_PARTS = {
+    'sampler': 'DATA_SAMPLERS', 'pipeline': 'TRANSFORMS', 'optimizer': 'OPTIMIZERS', 'vis_backends': 'VISBACKENDS',
+    'losses': 'DISTILL_LOSSES', 'decoupler': 'DECOUPLERS', 'connector': 'CONNECTORS', 'init_cfg': 'WEIGHT_INITIALIZERS',
+}  # fmt: skip
+#: Keys that are taken off before the rest is passed to what a registry holds.
+_TAKEN_OFF = {'DISTILL_LOSSES': {'on', 'weight', 'connector'}, 'PARAM_SCHEDULERS': {'convert_to_iter_based'}}
+#: Arguments that the builder passes itself.
+_PASSED_BY_BUILDER = {'runner', 'dataloader', 'dataset', 'optimizer', 'params', 'module'}
+_REQUIRED = ('model', 'train_dataloader', 'optim_wrapper', 'train_cfg', 'default_hooks', 'randomness')
+_KNOWN_KEYS = (
+    *_REQUIRED, *_SECTIONS, 'val_cfg', 'test_cfg', 'env_cfg', 'default_scope',
+    'log_level', 'load_from', 'resume', 'custom_imports', 'work_dir', 'launcher', 'auto_scale_lr', 'model_wrapper_cfg',
+)  # fmt: skip
+
+
+def validate(cfg: Config, source: str) -> None:
+    """Looks up every ``type`` and compares the keys beside it with what that class or function takes.
+
+    Raises:
+        ConfigError: With all mistakes, one a line: absent sections, keys that look misspelt, types that are not
+            registered, arguments that do not exist or are missing, each with the nearest valid name.
+    """
+    mistakes = [f'{key}: missing; every training config has one' for key in _REQUIRED if key not in cfg]
+    mistakes += _misspelt(cfg)
+    if imports := cfg.get('custom_imports'):
+        import_modules_from_strings(**imports)
+    for key, value in cfg.items():
+        if key in _SECTIONS:
+            mistakes += _check(value, key, _SECTIONS[key])
+    mistakes += _check_classes(cfg)
+    if mistakes:
+        lines = '\n'.join(f'  {number}. {mistake}' for number, mistake in enumerate(dict.fromkeys(mistakes), 1))
+        raise ConfigError(f'{source}: {len(dict.fromkeys(mistakes))} mistakes\n{lines}')
+
+
+def _misspelt(cfg: Config) -> list[str]:
+    """Top-level keys that nobody reads but that resemble one that is read; other unknown keys are a config's variables."""
+    near = {key: difflib.get_close_matches(key, _KNOWN_KEYS, n=1, cutoff=0.85) for key in cfg if key not in _KNOWN_KEYS}
+    return [f'{key}: unknown key; did you mean {names[0]}?' for key, names in near.items() if names]
+
+
+def _check(node: Any, path: str, registry: str) -> Iterator[str]:
+    if isinstance(node, (list, tuple)):
+        for index, entry in enumerate(node):
+            yield from _check(entry, f'{path}[{index}]', registry)
+    if not isinstance(node, dict):
+        return
+    if 'type' in node:
+        yield from _check_call(node, path, registry)
+    for key, value in node.items():
+        # The names of hooks are free, so none of them changes the registry.
+        yield from _check(value, f'{path}.{key}', registry if registry == 'HOOKS' else _PARTS.get(key, registry))
+
+
+def _check_call(node: dict, path: str, registry: str) -> Iterator[str]:
+    built = _registry(registry).get(node['type']) if isinstance(node['type'], str) else node['type']
+    if built is None:
+        names = _names(_registry(registry))
+        near = difflib.get_close_matches(node['type'], names, n=3, cutoff=0.5)
+        hint = f'did you mean {" or ".join(near)}?' if near else 'is the module that registers it in custom_imports?'
+        yield f'{path}: unknown type {node["type"]!r}; {hint}'
+        return
+    given = set(node) - {'type', '_scope_'} - _TAKEN_OFF.get(registry, set())
+    required, allowed, is_open = _arguments(built)
+    for key in sorted(given - set(allowed)) if not is_open else ():
+        near = difflib.get_close_matches(key, allowed, n=1, cutoff=0.5)
+        hint = f'did you mean {near[0]}?' if near else f'it takes {", ".join(allowed) or "none"}'
+        yield f'{path}.{key}: {node["type"]} takes no such argument; {hint}'
+    for key in sorted(required - given - _PASSED_BY_BUILDER):
+        yield f'{path}: {node["type"]} needs the argument {key}'
+
+
+def _registry(name: str) -> Registry:
+    return getattr(fdkd_registry if hasattr(fdkd_registry, name) else mmengine_registry, name)
+
+
+def _names(registry: Registry) -> list[str]:
+    registry.import_from_location()
+    own = list(registry.module_dict)
+    return own + (list(registry.parent.module_dict) if registry.parent else [])
+
+
+def _arguments(built: Any) -> tuple[set[str], list[str], bool]:
+    """The arguments that ``built`` requires and takes (also through ``**kwargs`` of its bases), and if it takes any."""
+    owners = [cls.__init__ for cls in built.__mro__ if '__init__' in vars(cls)] if inspect.isclass(built) else [built]
+    required: set[str] = set()
+    allowed: dict[str, None] = {}
+    for index, function in enumerate(owners):
+        parameters = [p for p in inspect.signature(function).parameters.values() if p.name != 'self']
+        named = [p for p in parameters if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)]
+        allowed |= dict.fromkeys(p.name for p in named)
+        # A subclass may pass its bases' arguments itself, and OpenMMLab's own builders add arguments of their own.
+        if index == 0 and built.__module__.split('.')[0] not in ('mmengine', 'mmcv', 'mmseg', 'torch'):
+            required = {p.name for p in named if p.default is p.empty}
+        if not any(p.kind is p.VAR_KEYWORD for p in parameters):
+            return required, list(allowed), False
+    return required, list(allowed), True
+
+
+def _check_classes(cfg: Config) -> Iterator[str]:
+    """Compares the classes of every head with those of the data set, where the data set's class states them."""
+    dataset = cfg.get('train_dataloader', {}).get('dataset', {})
+    found = _registry('DATASETS').get(dataset['type']) if isinstance(dataset.get('type'), str) else None
+    classes = getattr(found, 'METAINFO', {}).get('classes')
+    if classes is None:
+        return
+    for path, number in _find(cfg.get('model', {}), 'num_classes', 'model'):
+        if number is not None and number != len(classes):
+            yield f'{path}: {number}, but {dataset["type"]} has {len(classes)} classes'
+
+
+def _find(node: Any, key: str, path: str) -> Iterator[tuple[str, Any]]:
+    if isinstance(node, dict):
+        for name, value in node.items():
+            if name == key:
+                yield f'{path}.{name}', value
+            yield from _find(value, key, f'{path}.{name}')

@@ -1,0 +1,90 @@
+"""What every data set of fdkd shares: modalities by name, and augmentation that depends on the sample alone."""
+
+import random
+import zlib
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from mmengine.dataset import BaseDataset
+
+
+class SampleKey(NamedTuple):
+    """What a sampler hands to a data set: which sample, in which epoch, of a run with which seed."""
+
+    index: int
+    epoch: int
+    seed: int
+
+
+@contextmanager
+def seeded(seed: int, epoch: int, sample_id: str) -> Iterator[None]:
+    """Makes the global generators of Python, NumPy and torch (CPU) a pure function of the three arguments.
+
+    The generators' previous states come back on exit, so that augmenting in the main process (``num_workers=0``) does
+    not disturb the model's own randomness.
+    """
+    entropy = np.random.SeedSequence([seed, epoch, zlib.crc32(sample_id.encode())])
+    python_state, numpy_state = random.getstate(), np.random.get_state()
+    with torch.random.fork_rng(devices=[]):
+        numbers = entropy.generate_state(3)
+        random.seed(int(numbers[0]))
+        np.random.seed(int(numbers[1]))  # noqa: NPY002  (MMCV's transforms draw from the global generator)
+        torch.manual_seed(int(numbers[2]))
+        try:
+            yield
+        finally:
+            random.setstate(python_state)
+            np.random.set_state(numpy_state)  # noqa: NPY002
+
+
+class MultimodalDataset(BaseDataset):
+    """One id, one file per modality, one label.
+
+    A subclass states ``METAINFO`` and ``MODALITIES`` and implements ``load_data_list``, whose entries hold at least
+    ``sample_id`` and, for each modality ``m`` in ``self.modalities``, ``f'{m}_path'``.
+
+    Args:
+        data_root: Folder of the data set.
+        split: Name of the split.
+        modalities: Modalities to load, a subset of ``MODALITIES``; files of the others are never touched.
+        pipeline: Configs of transforms.
+        indices: Use the first so many samples, or the samples at these indices.
+        test_mode: Whether the samples are for evaluation.
+
+    Raises:
+        ValueError: If a modality is unknown.
+    """
+
+    MODALITIES: tuple[str, ...] = ()
+
+    def __init__(
+        self,
+        data_root: str,
+        split: str,
+        modalities: Sequence[str] | None = None,
+        pipeline: Sequence[dict] = (),
+        indices: int | Sequence[int] | None = None,
+        test_mode: bool = False,
+    ) -> None:
+        self.split = split
+        self.modalities = tuple(self.MODALITIES if modalities is None else modalities)
+        unknown = set(self.modalities) - set(self.MODALITIES)
+        if unknown or not self.modalities:
+            raise ValueError(f'{type(self).__name__} has the modalities {self.MODALITIES}, not {sorted(unknown)}')
+        super().__init__(
+            data_root=str(data_root),
+            data_prefix={},
+            pipeline=list(pipeline),
+            indices=indices,
+            test_mode=test_mode,
+        )
+
+    def __getitem__(self, key: SampleKey | int) -> dict[str, Any]:
+        """The sample of a :class:`SampleKey`; a bare index means epoch 0 of seed 0."""
+        index, epoch, seed = key if isinstance(key, tuple) else (key, 0, 0)
+        data_info = self.get_data_info(index)
+        with seeded(seed, epoch, data_info['sample_id']):
+            return self.pipeline(data_info)

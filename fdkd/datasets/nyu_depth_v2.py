@@ -1,0 +1,87 @@
+"""NYU-Depth V2 (Silberman et al., ECCV 2012): 1449 indoor RGB-D frames with 40 classes."""
+
+from pathlib import Path
+from typing import ClassVar
+
+from fdkd.datasets.base import MultimodalDataset
+from fdkd.errors import DataError
+from fdkd.registry import DATASETS
+
+#: The 40 classes of Gupta et al. (CVPR 2013), in the order of their numbers 1..40; the spelling is the official one.
+CLASSES = (
+    *('wall', 'floor', 'cabinet', 'bed', 'chair', 'sofa', 'table', 'door', 'window', 'bookshelf'),
+    *('picture', 'counter', 'blinds', 'desk', 'shelves', 'curtain', 'dresser', 'pillow', 'mirror', 'floor mat'),
+    *('clothes', 'ceiling', 'books', 'refridgerator', 'television', 'paper', 'towel', 'shower curtain', 'box'),
+    *('whiteboard', 'person', 'night stand', 'toilet', 'sink', 'lamp', 'bathtub', 'bag'),
+    *('otherstructure', 'otherfurniture', 'otherprop'),
+)
+
+
+def bit_palette(size: int) -> list[list[int]]:
+    """``size`` well-separated RGB colours: colour ``i`` spreads the bits of ``i + 1`` over the high bits of R, G and B."""
+    return [
+        [sum((number >> (3 * bit + channel) & 1) << (7 - bit) for bit in range(8)) for channel in range(3)]
+        for number in range(1, size + 1)
+    ]
+
+
+@DATASETS.register_module()
+class NYUDepthV2(MultimodalDataset):
+    """RGB, depth and 40-class label maps in the layout that ``tools/prepare_data.py nyu`` writes.
+
+    ``rgb/ID.jpg``; ``depth/ID.png`` (16 bit, millimetres, 0 = hole); ``label40/ID.png`` (0 = void, 1..40);
+    ``{split}.txt`` with one id a line.
+
+    Args: as :class:`~fdkd.datasets.base.MultimodalDataset`; ``split`` is ``'train'`` (795) or ``'test'`` (654).
+
+    Raises:
+        DataError: If the root or split file is absent, the split is empty or repeats an id, or a file is missing.
+    """
+
+    METAINFO: ClassVar[dict] = {'classes': CLASSES, 'palette': bit_palette(len(CLASSES))}
+    MODALITIES = ('rgb', 'depth')
+    FILES: ClassVar[dict[str, tuple[str, str]]] = {
+        'rgb': ('rgb', '.jpg'),
+        'depth': ('depth', '.png'),
+        'label': ('label40', '.png'),
+    }
+
+    def load_data_list(self) -> list[dict]:
+        root = Path(self.data_root)
+        if not root.is_dir():
+            raise DataError(
+                f'{root}: no such folder. Convert the data with `python tools/prepare_data.py nyu --out {root}` '
+                f'(`rooms` instead of `nyu` for the generated demo data), or pass --data-root'
+            )
+        ids = self._read_split(root / f'{self.split}.txt')
+        kinds = (*self.modalities, 'label')
+        missing = [path for kind in kinds for path in self._missing(root, kind, ids)]
+        if missing:
+            shown = ', '.join(map(str, missing[:5])) + (', ...' if len(missing) > 5 else '')
+            raise DataError(f'{root / self.split}.txt names {len(missing)} files that do not exist: {shown}')
+        paths = [{f'{kind}_path': str(self._path(root, kind, sample)) for kind in kinds} for sample in ids]
+        return [
+            {'sample_id': sample, 'num_classes': len(CLASSES), **files}
+            for sample, files in zip(ids, paths, strict=True)
+        ]
+
+    def _read_split(self, path: Path) -> list[str]:
+        if not path.is_file():
+            raise DataError(f'{path}: no such split file')
+        ids = path.read_text().split()
+        if not ids:
+            raise DataError(f'{path}: the split is empty, expected one frame id a line')
+        repeated = sorted({sample for sample in ids if ids.count(sample) > 1}) if len(set(ids)) < len(ids) else []
+        if repeated:
+            raise DataError(f'{path}: {len(repeated)} ids stand there twice, the first is {repeated[0]}')
+        return ids
+
+    def _path(self, root: Path, kind: str, sample: str) -> Path:
+        folder, suffix = self.FILES[kind]
+        return root / folder / f'{sample}{suffix}'
+
+    def _missing(self, root: Path, kind: str, ids: list[str]) -> list[Path]:
+        folder = root / self.FILES[kind][0]
+        present = {path.name for path in folder.iterdir()} if folder.is_dir() else set()
+        paths = [self._path(root, kind, sample) for sample in ids]
+        return [path for path in paths if path.name not in present]

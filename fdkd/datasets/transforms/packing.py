@@ -1,0 +1,34 @@
+"""From a pipeline's dictionary to what a model takes."""
+
+from typing import Any
+
+import numpy as np
+import torch
+from mmcv.transforms import BaseTransform
+from mmengine.structures import PixelData
+from mmseg.structures import SegDataSample
+
+from fdkd.registry import TRANSFORMS
+
+
+@TRANSFORMS.register_module()
+class PackSegmentation(BaseTransform):
+    """Packs a sample as ``inputs`` (one tensor per modality) and ``data_samples`` (its label map and metadata).
+
+    ``inputs['rgb']`` is uint8 ``[3, H, W]`` in RGB order, ``inputs['depth']`` float32 ``[1, H, W]`` in metres, each where
+    the sample has it. The ``SegDataSample`` holds ``gt_sem_seg`` (int64 ``[1, H, W]``, 255 ignored) and, as metadata,
+    ``sample_id``, ``ori_shape``, ``img_shape`` and whether it was flipped.
+    """
+
+    META_KEYS = ('sample_id', 'ori_shape', 'img_shape', 'flip', 'flip_direction')
+
+    def transform(self, results: dict[str, Any]) -> dict[str, Any]:
+        inputs = {}
+        if 'rgb_path' in results:
+            inputs['rgb'] = torch.from_numpy(np.ascontiguousarray(results['img'][..., ::-1].transpose(2, 0, 1)))
+        if 'depth' in results:
+            inputs['depth'] = torch.from_numpy(np.ascontiguousarray(results['depth']))[None]
+        sample = SegDataSample(metainfo={key: results[key] for key in self.META_KEYS if key in results})
+        if 'gt_seg_map' in results:
+            sample.gt_sem_seg = PixelData(data=torch.from_numpy(results['gt_seg_map'].astype(np.int64))[None])
+        return {'inputs': inputs, 'data_samples': sample}

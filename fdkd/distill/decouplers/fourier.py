@@ -1,0 +1,132 @@
+r"""The Fourier decoupler of FD-CMKD (arXiv 2511.19887, Eq. 1 to 3): a feature's low and high band.
+
+A low-pass of a real signal whose mask is symmetric in frequency is a product with a symmetric circulant matrix,
+
+.. math:: P_{ij} = \frac1n \sum_{k \in \text{low}} \cos \frac{2 \pi k (i - j)}{n},
+
+and a square 2-D mask is the product of one such matrix per axis. Features are short along these axes, so two small matrix
+products replace a forward and an inverse transform; a radial mask is not separable and goes through the FFT.
+"""
+
+import math
+from functools import lru_cache
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+from fdkd.registry import DECOUPLERS
+
+Axes = Literal['channel', 'temporal', 'spatial']
+
+_DIMS: dict[tuple[str, int], tuple[int, ...]] = {
+    ('channel', 2): (1,),
+    ('channel', 3): (2,),
+    ('channel', 4): (1,),
+    ('temporal', 3): (1,),
+    ('spatial', 4): (2, 3),
+}
+_DEFAULT_AXES: dict[int, Axes] = {2: 'channel', 3: 'temporal', 4: 'spatial'}
+
+
+@DECOUPLERS.register_module()
+class FourierDecoupler(nn.Module):
+    """Splits a feature into the band up to a cutoff and the band above it; the mean (DC) belongs to neither.
+
+    ``low + high + mean == x``, the mean taken over the decoupling axes. Computed in at least float32, also under
+    autocast, and returned so.
+
+    Args:
+        axes: What is transformed. ``'channel'`` is dimension 1 of ``[N, D]`` and ``[N, C, H, W]`` and the last of
+            ``[N, T, D]``; ``'temporal'`` is dimension 1 of ``[N, T, D]``; ``'spatial'`` the last two of ``[N, C, H, W]``.
+            ``None`` chooses channel for vectors, temporal for sequences and spatial for maps.
+        cutoff: Highest frequency of the low band, inclusive, as a fraction of Nyquist, 0 to 1. (The paper gives none;
+            its published code splits 512 channels into the bins 1..128 and 129..256, which is 0.5.)
+        mask: Shape of the low band in 2-D: ``'square'`` compares ``max(|fy|, |fx|)`` with the cutoff, ``'radial'``
+            ``sqrt(fy^2 + fx^2)``. The paper does not say; square is separable.
+        keep_dc: Leave the mean in the low band, for use without scale standardisation.
+
+    Raises:
+        ValueError: If the cutoff or an option is out of range.
+
+    Example:
+        >>> low, high = FourierDecoupler()(torch.tensor([[1.0, -1.0, 1.0, -1.0]]))
+        >>> low.abs().max().item() < 1e-6, [round(v) for v in high[0].tolist()]
+        (True, [1, -1, 1, -1])
+    """
+
+    def __init__(
+        self,
+        axes: Axes | None = None,
+        cutoff: float = 0.5,
+        mask: Literal['square', 'radial'] = 'square',
+        keep_dc: bool = False,
+    ) -> None:
+        super().__init__()
+        if axes not in (None, 'channel', 'temporal', 'spatial'):
+            raise ValueError(f"axes={axes!r}, expected 'channel', 'temporal', 'spatial' or None")
+        if not 0 <= cutoff <= 1:
+            raise ValueError(f'cutoff={cutoff}, expected a fraction of Nyquist from 0 to 1')
+        if mask not in ('square', 'radial'):
+            raise ValueError(f"mask={mask!r}, expected 'square' or 'radial'")
+        self.axes, self.cutoff, self.mask, self.keep_dc = axes, cutoff, mask, keep_dc
+
+    def dims(self, x: Tensor) -> tuple[int, ...]:
+        """The dimensions of ``x`` that are transformed.
+
+        Raises:
+            ValueError: If ``x`` has no such axes.
+        """
+        axes = self.axes or _DEFAULT_AXES.get(x.ndim)
+        if (axes, x.ndim) not in _DIMS:
+            raise ValueError(
+                f'axes={self.axes!r} has no meaning for a feature of shape {tuple(x.shape)}; '
+                'expected [N, D], [N, T, D] or [N, C, H, W] with an axis of that kind'
+            )
+        return _DIMS[axes, x.ndim]
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """The low and the high band of ``x``, each of its shape."""
+        dims = self.dims(x)
+        with torch.autocast(x.device.type, enabled=False):
+            x = x.to(torch.promote_types(x.dtype, torch.float32))
+            if len(dims) == 2 and self.mask == 'radial':
+                smooth = _radial_lowpass(x, self.cutoff)
+            else:
+                smooth = x
+                for dim in dims:
+                    matrix = lowpass_matrix(x.shape[dim], self.cutoff, x.dtype, x.device)
+                    smooth = _multiply(smooth, matrix, dim)
+            low = smooth if self.keep_dc else smooth - smooth.mean(dims, keepdim=True)
+            return low, x - smooth
+
+
+def _multiply(x: Tensor, matrix: Tensor, dim: int) -> Tensor:
+    """``matrix @ x`` along ``dim``; the matrix is symmetric."""
+    if dim == x.ndim - 1:
+        return x @ matrix
+    if dim == x.ndim - 2:
+        return matrix @ x
+    return (matrix @ x.flatten(dim + 1)).view_as(x)
+
+
+@lru_cache(maxsize=64)
+def lowpass_matrix(n: int, cutoff: float, dtype: torch.dtype, device: torch.device) -> Tensor:
+    """The ``[n, n]`` matrix that keeps the frequencies ``k / (n / 2) <= cutoff`` of a real signal, DC included."""
+    low = 2 * torch.arange(n // 2 + 1, dtype=torch.float64) <= cutoff * n + 1e-9
+    kernel = torch.fft.irfft(low.to(torch.complex128), n=n)
+    offset = (torch.arange(n)[:, None] - torch.arange(n)) % n
+    return kernel[offset].to(device=device, dtype=dtype)
+
+
+@lru_cache(maxsize=64)
+def _radial_mask(height: int, width: int, cutoff: float, device: torch.device) -> Tensor:
+    """``[H, W // 2 + 1]``, true where the distance from DC, in units of Nyquist, is at most the cutoff."""
+    fy = 2 * torch.fft.fftfreq(height, dtype=torch.float64)
+    fx = 2 * torch.fft.rfftfreq(width, dtype=torch.float64)
+    return (torch.hypot(fy[:, None], fx) <= cutoff + 1e-9 / math.hypot(height, width)).to(device)
+
+
+def _radial_lowpass(x: Tensor, cutoff: float) -> Tensor:
+    spectrum = torch.fft.rfft2(x) * _radial_mask(*x.shape[-2:], cutoff, x.device)
+    return torch.fft.irfft2(spectrum, s=x.shape[-2:])

@@ -1,0 +1,126 @@
+"""Taps: named tensors read inside a model by dotted path, without touching the model's code."""
+
+import difflib
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from torch import Tensor, nn
+
+from fdkd.errors import ConfigError
+
+#: ``'backbone.layer4'`` reads that module's output, ``'backbone.layer4.1.relu:input'`` its input.
+TapPath = str
+Taps = Mapping[str, TapPath | Sequence[TapPath]]
+
+
+class _AllTapsRead(Exception):  # noqa: N818  (control flow, not an error)
+    """Ends a forward pass whose rest nobody needs."""
+
+
+class TapReader:
+    """Reads the tensors of ``taps`` while a model runs.
+
+    A module that runs several times in one forward pass (in MMSegmentation's ``BasicBlock`` one ReLU serves twice) gives
+    its *last* call. In-place activations read at their input are made out-of-place, since they would overwrite it.
+
+    Args:
+        model: The model to read in.
+        taps: Name to path, or to a list of paths, which is read as a list of tensors.
+        stop_early: End the forward pass as soon as the last tap is read, as a frozen teacher may. The first pass runs to
+            its end, to learn how often each module runs.
+
+    Raises:
+        ConfigError: If a path names no module; the nearest names are listed.
+    """
+
+    def __init__(self, model: nn.Module, taps: Taps, stop_early: bool = False) -> None:
+        self.model, self.taps, self.stop_early = model, dict(taps), stop_early
+        paths = [path for entry in self.taps.values() for path in ([entry] if isinstance(entry, str) else entry)]
+        self._modules = {path: _find(model, path) for path in paths}
+        self._values: dict[TapPath, Tensor] = {}
+        self._calls: dict[TapPath, int] = {}
+        self._calls_per_pass: dict[TapPath, int] | None = None
+        for path, module in self._modules.items():
+            if path.endswith(':input') and getattr(module, 'inplace', False):
+                module.inplace = False
+
+    def run(self, forward: Callable, *args: Any, **kwargs: Any) -> tuple[Any, dict[str, Tensor | list[Tensor]]]:
+        """Calls ``forward`` and returns its result (``None`` where it was ended early) and the tensors by tap name.
+
+        Raises:
+            ConfigError: If a tap did not fire.
+        """
+        self._values, self._calls = {}, dict.fromkeys(self._modules, 0)
+        handles = [self._hook(path, module) for path, module in self._modules.items()]
+        try:
+            result = forward(*args, **kwargs)
+            self._calls_per_pass = dict(self._calls)
+        except _AllTapsRead:
+            result = None
+        finally:
+            for handle in handles:
+                handle.remove()
+        silent = [path for path, calls in self._calls.items() if not calls]
+        if silent:
+            raise ConfigError(f'the tap {silent[0]!r} did not fire: {_nearest(self.model, silent[0])}')
+        values, self._values = self._values, {}
+        return result, {
+            name: values[entry] if isinstance(entry, str) else [values[path] for path in entry]
+            for name, entry in self.taps.items()
+        }
+
+    def _hook(self, path: TapPath, module: nn.Module) -> Any:
+        if path.endswith(':input'):
+            return module.register_forward_pre_hook(lambda _, inputs: self._record(path, inputs[0]))
+        return module.register_forward_hook(lambda _, inputs, output: self._record(path, output))
+
+    def _record(self, path: TapPath, value: Tensor) -> None:
+        if not isinstance(value, Tensor):
+            raise ConfigError(f'the tap {path!r} reads a {type(value).__name__}, expected a tensor')
+        self._values[path] = value
+        self._calls[path] += 1
+        if self.stop_early and self._calls == self._calls_per_pass:
+            raise _AllTapsRead
+
+
+def default_taps(model: nn.Module) -> dict[str, TapPath | list[TapPath]]:
+    """The taps that need no path in the config.
+
+    ``feat`` is the input of the last ReLU of the backbone's last stage, ``stages`` the same of every stage, and ``logits``
+    the output of the classifier layer. (A hook on a decode head itself would not fire in training, where MMSegmentation
+    calls its ``forward`` directly.) Models of another build have no defaults and take paths.
+    """
+    taps: dict[str, TapPath | list[TapPath]] = {}
+    stages = getattr(getattr(model, 'backbone', None), 'res_layers', None)
+    if stages:
+        taps['stages'] = [f'{_last_relu(model, f"backbone.{stage}")}:input' for stage in stages]
+        taps['feat'] = taps['stages'][-1]
+    if hasattr(getattr(model, 'decode_head', None), 'conv_seg'):
+        taps['logits'] = 'decode_head.conv_seg'
+    return taps
+
+
+def resolve_taps(model: nn.Module, names: Sequence[str], named: Taps | None = None) -> dict[str, Any]:
+    """The taps for ``names``: from the config's ``named``, from the defaults, or as paths themselves."""
+    known = {**default_taps(model), **(named or {})}
+    return {name: known.get(name, name) for name in names}
+
+
+def _last_relu(model: nn.Module, stage: str) -> str:
+    relus = [name for name, module in model.get_submodule(stage).named_modules() if isinstance(module, nn.ReLU)]
+    if not relus:
+        raise ConfigError(f'{stage} has no ReLU to read a feature before: name the tap with a path')
+    return f'{stage}.{relus[-1]}'
+
+
+def _find(model: nn.Module, path: TapPath) -> nn.Module:
+    try:
+        return model.get_submodule(path.removesuffix(':input'))
+    except AttributeError as error:
+        raise ConfigError(f'{type(model).__name__} has no tap {path!r}: {_nearest(model, path)}') from error
+
+
+def _nearest(model: nn.Module, path: TapPath) -> str:
+    names = [name for name, _ in model.named_modules() if name]
+    near = difflib.get_close_matches(path.removesuffix(':input'), names, n=5, cutoff=0.3)
+    return f'the nearest modules are {", ".join(near or names[:5])}'

@@ -1,0 +1,35 @@
+"""Keeps the console readable; the log file in the work_dir still gets everything."""
+
+import contextlib
+import importlib
+import io
+import logging
+import warnings
+
+
+class ShortRecords(logging.Filter):
+    """Holds back records of many lines (MMEngine logs the environment, the config and every hook) and warnings that
+    MMEngine addresses to itself."""
+
+    LINES = 3
+    INTERNAL = ('"FileClient" will be', '"HardDiskBackend" is', 'The prefix is not set', 'Exp name:', 'SyncBatchNorm')
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        text = record.getMessage()
+        long = record.levelno < logging.WARNING and text.count('\n') >= self.LINES
+        return not long and not any(words in text for words in self.INTERNAL)
+
+
+def shorten_console(logger: logging.Logger) -> None:
+    """Adds :class:`ShortRecords` to the handlers of ``logger`` that do not write to a file."""
+    for handler in logger.handlers:
+        if not isinstance(handler, logging.FileHandler):
+            handler.addFilter(ShortRecords())
+
+
+def import_quietly(*modules: str) -> None:
+    """Imports modules whose first import prints what no user can act on (optional parts of MMCV that are not there)."""
+    with contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings():
+        warnings.simplefilter('ignore')
+        for module in modules:
+            importlib.import_module(module)

@@ -1,0 +1,155 @@
+"""MMEngine's runner with checkpoints that are written whole, read safely and hold the student apart."""
+
+import os
+from pathlib import Path
+from typing import Any
+
+import mmengine
+from mmengine.dist import all_gather_object, get_rank, is_main_process
+from mmengine.logging import MMLogger
+from mmengine.model import is_model_wrapper
+from mmengine.runner import Runner as MMEngineRunner
+from mmengine.runner.checkpoint import find_latest_checkpoint
+from torch import nn
+
+from fdkd.algorithms.teacher import STUDENT_PREFIX
+from fdkd.checkpoint import load_weights, read_checkpoint, write_checkpoint
+from fdkd.engine.console import shorten_console
+from fdkd.engine.history import pack_history, unpack_history
+from fdkd.engine.randomness import random_state, restore_random_state
+from fdkd.errors import CheckpointError
+from fdkd.registry import RUNNERS
+
+STUDENT_FILE = 'student.pth'
+
+
+@RUNNERS.register_module()
+class Runner(MMEngineRunner):
+    """What differs from MMEngine's runner is its checkpoints.
+
+    - Every save also writes ``student.pth`` with the student alone, loadable with ``torch.load(weights_only=True)``:
+      ``state_dict`` of the bare network and ``meta`` (modality, classes, palette, epoch, config hash and text).
+    - Files are written beside their place and renamed; a killed save leaves the old file.
+    - Reading runs no code: no unpickling of objects, and the config text in a checkpoint is not executed.
+    - The generators' states of every rank are saved and restored.
+    """
+
+    @property
+    def algorithm(self) -> nn.Module:
+        """The algorithm, without DDP's wrapper."""
+        return self.model.module if is_model_wrapper(self.model) else self.model
+
+    def build_logger(self, *args: Any, **kwargs: Any) -> MMLogger:
+        """MMEngine's logger with a console that leaves the long records to the log file."""
+        logger = super().build_logger(*args, **kwargs)
+        shorten_console(logger)
+        return logger
+
+    def load_or_resume(self) -> None:
+        """Loads or resumes once, as the config asks."""
+        if self._has_loaded:
+            return
+        latest = find_latest_checkpoint(self.work_dir) if self._resume and not self._load_from else None
+        if self._resume and (path := self._load_from or latest):
+            self.resume(path)
+        elif self._load_from:
+            self.load_checkpoint(self._load_from)
+        self._has_loaded = True
+
+    def load_checkpoint(self, filename: str, map_location: Any = 'cpu', **_: Any) -> dict[str, Any]:
+        """Loads the algorithm's weights, all of which have to fit, and returns the checkpoint.
+
+        Raises:
+            CheckpointError: If the file is no checkpoint or does not fit.
+        """
+        checkpoint = read_checkpoint(filename, map_location, unsafe=self.cfg.get('unsafe_checkpoint', False))
+        self.call_hook('after_load_checkpoint', checkpoint=checkpoint)
+        weights = checkpoint.get('state_dict', checkpoint)
+        whole = any(name.startswith(STUDENT_PREFIX) for name in weights)
+        load_weights(self.algorithm if whole else self.algorithm.student, weights, filename)
+        self._has_loaded = True
+        self.logger.info(f'loaded {filename}')
+        return checkpoint
+
+    def resume(self, filename: str, **_: Any) -> None:
+        """Continues the run that wrote ``filename``, at the iteration after it.
+
+        Raises:
+            CheckpointError: If the file is no full checkpoint of this algorithm.
+        """
+        checkpoint = self.load_checkpoint(filename)
+        lacking = {'meta', 'history', 'optimizer', 'param_schedulers'} - set(checkpoint)
+        if lacking:
+            raise CheckpointError(f'{filename}: cannot be resumed, it holds no {", ".join(sorted(lacking))}')
+        meta = checkpoint['meta']
+        self.train_loop._epoch, self.train_loop._iter = meta['epoch'], meta['iter']
+        if meta['seed'] != self.seed:
+            raise CheckpointError(
+                f'{filename}: was trained with seed {meta["seed"]}, this run has seed {self.seed}: '
+                f'pass --seed {meta["seed"]} to continue it'
+            )
+        unpack_history(self.message_hub, checkpoint['history'])
+        self.optim_wrapper.load_state_dict(checkpoint['optimizer'])
+        for scheduler, state in zip(self.param_schedulers, checkpoint['param_schedulers'], strict=True):
+            scheduler.load_state_dict(state)
+        if get_rank() < len(meta['random_states']):
+            restore_random_state(meta['random_states'][get_rank()])
+        self.logger.info(f'resumed {filename} at epoch {self.epoch + 1}, iteration {self.iter + 1}')
+
+    def save_checkpoint(
+        self,
+        out_dir: str,
+        filename: str,
+        file_client_args: None = None,
+        save_optimizer: bool = True,
+        save_param_scheduler: bool = True,
+        meta: dict[str, Any] | None = None,
+        by_epoch: bool = True,
+        **_: Any,
+    ) -> None:
+        """Saves the run, and the student alone; called on every rank, since each has random states of its own."""
+        states = all_gather_object(random_state())
+        if not is_main_process():
+            return
+        # A checkpoint at the end of an epoch is written before the loop counts the epoch, one within an epoch before the
+        # loop counts the iteration.
+        position = {
+            'epoch': self.epoch + int(by_epoch),
+            'iter': self.iter + int(not by_epoch),
+        }
+        meta = {
+            **(meta or {}),
+            **position,
+            'seed': self.seed,
+            'cfg': self.cfg.pretty_text,
+            'mmengine_version': mmengine.__version__,
+            'random_states': states,
+        }
+        checkpoint = {
+            'meta': meta,
+            'state_dict': {name: x.cpu() for name, x in self.algorithm.state_dict().items()},
+            'history': pack_history(self.message_hub),
+        }
+        if save_optimizer:
+            checkpoint['optimizer'] = self.optim_wrapper.state_dict()
+        if save_param_scheduler:
+            checkpoint['param_schedulers'] = [scheduler.state_dict() for scheduler in self.param_schedulers]
+        self.call_hook('before_save_checkpoint', checkpoint=checkpoint)
+        os.makedirs(out_dir, exist_ok=True)
+        write_checkpoint(checkpoint, Path(out_dir) / filename)
+        self._save_student(Path(out_dir) / STUDENT_FILE, position)
+
+    def _save_student(self, path: Path, position: dict[str, int]) -> None:
+        algorithm, dataset = self.algorithm, self.train_dataloader.dataset
+        meta = {
+            **position,
+            'finished': position['epoch'] >= self.max_epochs,
+            'modality': algorithm.modality,
+            'classes': list(dataset.metainfo['classes']),
+            'palette': [list(colour) for colour in dataset.metainfo.get('palette', [])],
+            'seed': self.seed,
+            'config_hash': self.cfg.get('config_hash'),
+            'cfg': self.cfg.pretty_text,
+        }
+        weights = {name: x.cpu() for name, x in algorithm.student.state_dict().items()}
+        write_checkpoint({'meta': meta, 'state_dict': weights}, path)

@@ -1,0 +1,5 @@
+"""Metrics that MMSegmentation lacks."""
+
+from fdkd.evaluation.segmentation import SegmentationMetric
+
+__all__ = ['SegmentationMetric']

@@ -1,0 +1,61 @@
+"""A picture of predictions: what each modality shows, the truth, and what each model makes of it."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.patches import Patch
+
+VOID = 255
+
+
+def colourise(label: np.ndarray, palette: Sequence[Sequence[int]]) -> np.ndarray:
+    """A label map ``[H, W]`` as RGB ``[H, W, 3]``; 255 (void) is black."""
+    table = np.zeros((256, 3), np.uint8)
+    table[: len(palette)] = palette
+    return table[label]
+
+
+def depth_image(depth: np.ndarray) -> np.ndarray:
+    """Depth ``[H, W]`` in metres as RGB: near is light, far is dark, holes are black; scaled per frame."""
+    valid = depth > 0
+    if not valid.any():
+        return np.zeros((*depth.shape, 3), np.uint8)
+    near, far = np.percentile(depth[valid], [1, 99])
+    shade = 255 - 215 * np.clip((depth - near) / max(far - near, 1e-6), 0, 1)
+    return np.repeat(np.where(valid, shade, 0).astype(np.uint8)[..., None], 3, axis=2)
+
+
+def write_picture(
+    path: Path,
+    columns: dict[str, list[np.ndarray]],
+    labels: Sequence[np.ndarray],
+    classes: Sequence[str],
+    palette: Sequence[Sequence[int]],
+) -> None:
+    """Draws a grid of frames (rows) by ``columns`` with a legend of the most frequent classes.
+
+    Args:
+        path: PNG to write.
+        columns: Title to RGB images, one per frame.
+        labels: The true label maps, which choose the legend's classes.
+        classes: Names of the classes.
+        palette: Their RGB colours.
+    """
+    rows = len(labels)
+    figure = Figure(figsize=(2.6 * len(columns), 2.0 * rows + 1.0))
+    FigureCanvasAgg(figure)
+    axes = figure.subplots(rows, len(columns), squeeze=False)
+    for column, (title, images) in enumerate(columns.items()):
+        axes[0][column].set_title(title)
+        for row, image in enumerate(images):
+            axes[row][column].imshow(image, interpolation='nearest')
+            axes[row][column].set_axis_off()
+    counts = np.bincount(np.concatenate([label.ravel() for label in labels]), minlength=VOID + 1)[: len(classes)]
+    shown = [index for index in np.argsort(-counts) if counts[index]][:16]
+    patches = [Patch(color=np.array(palette[index]) / 255, label=classes[index]) for index in shown]
+    figure.legend(handles=patches, loc='lower center', ncols=8, fontsize='small', frameon=False)
+    figure.tight_layout(rect=(0, 0.9 / (2.0 * rows + 1.0), 1, 1))
+    figure.savefig(path, dpi=100)
