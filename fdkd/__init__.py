@@ -1,4 +1,4 @@
-"""fdkd: cross-modal knowledge distillation on MMEngine. Importing it loads nothing heavy; registries load what they build."""
+"""fdkd: cross-modal knowledge distillation on MMEngine. Importing it loads nothing; registries do."""
 
 from fdkd.version import __version__
 

@@ -21,7 +21,7 @@ class CrossModalDistiller(Algorithm):
         student: ``modality``, ``model`` and, where the default taps do not serve, ``taps`` (name to path).
         teacher: ``modality``; ``config`` (the file that trains it) or ``model``; ``checkpoint``, which
             ``fdkd.apis.train`` fills in; and ``taps``.
-        losses: For each name a loss's config with ``on``, the tap that it compares, and optionally ``weight`` (default 1)
+        losses: For each name a loss's config with ``on``, the tap that it compares, and optionally ``weight`` (1)
             and ``connector``, the config of an adapter of the student's feature. It is logged as ``NAME.loss...``.
         data_preprocessor: Config of the preprocessor.
 
@@ -86,9 +86,7 @@ class CrossModalDistiller(Algorithm):
     def loss(self, inputs: dict[str, Tensor], data_samples: list) -> dict[str, Tensor]:
         """The student's task losses and ``NAME.loss...`` for each distillation loss."""
         teacher = self._read_teacher(inputs[self.teacher_modality])
-        losses, student = self._student_taps.run(
-            self.student, inputs[self.modality], data_samples, mode='loss'
-        )
+        losses, student = self._student_taps.run(self.student, inputs[self.modality], data_samples, mode='loss')
         target = _targets(data_samples)
         for name, tap in self.taps.items():
             pair = [_match_labels(tap, features[tap], target) for features in (student, teacher)]

@@ -17,8 +17,8 @@ STUDENT_PREFIX = 'student.'
 class Frozen:
     """Holds a module without making it a part of the module that owns the holder.
 
-    The teacher therefore appears in no ``parameters()``, no ``state_dict()``, no optimizer, no DDP bucket, and copies of
-    the owner (an exponential moving average, say) share it.
+    The teacher therefore appears in no ``parameters()``, no ``state_dict()``, no optimizer, no DDP bucket, and copies
+    of the owner (an exponential moving average, say) share it.
     """
 
     def __init__(self, module: nn.Module) -> None:

@@ -16,7 +16,15 @@ from fdkd.engine.console import import_quietly
 from fdkd.errors import ConfigError
 
 #: What decides the weights that a training ends with; everything else may change without invalidating them.
-_HASHED_KEYS = ('model', 'train_dataloader', 'train_cfg', 'optim_wrapper', 'param_scheduler', 'randomness', 'custom_hooks')
+_HASHED_KEYS = (
+    'model',
+    'train_dataloader',
+    'train_cfg',
+    'optim_wrapper',
+    'param_scheduler',
+    'randomness',
+    'custom_hooks',
+)
 #: Entries below those keys that only say where things lie or how fast they are read.
 _NOT_HASHED = ('num_workers', 'persistent_workers', 'pin_memory', 'val_interval')
 
@@ -31,7 +39,7 @@ def load_config(path: str | Path, options: RunOptions) -> Config:
         ConfigError: If the file is absent or cannot be read, or with every mistake that validation finds.
     """
     cfg = _read(Path(path))
-    options.apply(cfg)
+    all_options(cfg, options).apply(cfg)
     if options.cfg_options:
         cfg.merge_from_dict(options.cfg_options)
     import_quietly('mmseg.datasets', 'mmseg.models')
@@ -40,11 +48,14 @@ def load_config(path: str | Path, options: RunOptions) -> Config:
     _choose_modalities(cfg)
     _add_tensorboard(cfg)
     if not torch.cuda.is_available():
-        cfg.model_wrapper_cfg = {
-            'type': 'MMDistributedDataParallel', 'device_ids': None, 'broadcast_buffers': False
-        }
+        cfg.model_wrapper_cfg = {'type': 'MMDistributedDataParallel', 'device_ids': None, 'broadcast_buffers': False}
     cfg.config_hash = config_hash(cfg)
     return cfg
+
+
+def all_options(cfg: Config, options: RunOptions) -> RunOptions:
+    """The options of the command line over the config's own ``run_options``."""
+    return options.over(cfg.get('run_options', {}), cfg.filename)
 
 
 def run_name(path: str | Path) -> str:

@@ -49,4 +49,5 @@ def evaluate(algorithm: Algorithm, loader: DataLoader, evaluator: dict, title: s
         for batch in batches:
             metric.process(data_samples=algorithm.test_step(batch), data_batch=batch)
     scores = metric.evaluate(len(loader.dataset))
-    return {'modality': algorithm.modality, 'metrics': scores, 'per_class': metric.metrics[0].per_class}
+    per_class = metric.metrics[0].per_class if is_main_process() else {}
+    return {'modality': algorithm.modality, 'metrics': scores, 'per_class': per_class}

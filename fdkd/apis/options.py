@@ -1,6 +1,7 @@
 """What a user changes from run to run, applied alike to a config and to the config of its teacher."""
 
-from dataclasses import dataclass, field
+import difflib
+from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 import torch
@@ -12,6 +13,9 @@ from fdkd.errors import ConfigError
 @dataclass(frozen=True)
 class RunOptions:
     """Options of one run; ``None`` keeps what the config says.
+
+    They come from the command line and, under it, from a config's own ``run_options``, which is how a config inherits
+    an experiment and moves it to other data, another size and another length in one line.
 
     Attributes:
         data_root: Folder of the data set.
@@ -34,6 +38,20 @@ class RunOptions:
     amp: bool = False
     workers: int | None = None
     cfg_options: dict[str, Any] = field(default_factory=dict)
+
+    def over(self, defaults: dict[str, Any], source: str) -> 'RunOptions':
+        """These options, and where one says nothing, what ``defaults`` (a config's ``run_options``) says.
+
+        Raises:
+            ConfigError: If ``defaults`` holds an unknown option; ``source`` names the config in the message.
+        """
+        names = [entry.name for entry in fields(self)]
+        for name in defaults:
+            if name not in names:
+                near = difflib.get_close_matches(name, names, n=1)
+                hint = f'did you mean {near[0]}?' if near else f'the options are {", ".join(names)}'
+                raise ConfigError(f'{source}: run_options.{name}: no such option; {hint}')
+        return replace(self, **{name: value for name, value in defaults.items() if not getattr(self, name)})
 
     def apply(self, cfg: Config) -> None:
         """Changes ``cfg`` in place.

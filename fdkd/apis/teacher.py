@@ -7,7 +7,7 @@ from pathlib import Path
 from mmengine.config import Config
 from mmengine.dist import broadcast_object_list
 
-from fdkd.apis.config import load_config, run_name
+from fdkd.apis.config import all_options, load_config, run_name
 from fdkd.apis.options import RunOptions
 from fdkd.checkpoint import read_checkpoint
 from fdkd.engine.runner import STUDENT_FILE
@@ -41,8 +41,11 @@ def ensure_teacher(
         teacher.checkpoint = str(given or teacher.checkpoint)
         return
     if 'config' not in teacher:
-        raise ConfigError(f'the teacher of modality {teacher.modality!r} has neither a checkpoint nor a config to train')
-    teacher_options = replace(options, cfg_options={})
+        raise ConfigError(
+            f'the teacher of modality {teacher.modality!r} has neither a checkpoint nor a config to train'
+        )
+    teacher.config = str(_locate(teacher.config, cfg.filename))
+    teacher_options = replace(all_options(cfg, options), cfg_options={})
     teacher_cfg = load_config(teacher.config, teacher_options)
     if teacher_cfg.model.modality != teacher.modality:
         raise ConfigError(
@@ -59,6 +62,15 @@ def ensure_teacher(
         train(Path(teacher.config), teacher_options, beside)
         done = [str(beside / STUDENT_FILE)]
     teacher.checkpoint = done[0]
+
+
+def _locate(config: str, student_config: str) -> Path:
+    """The teacher's config: as written, or relative to a folder above the student's, such as the repository."""
+    folders = [Path(), *Path(student_config).resolve().parents]
+    found = [folder / config for folder in folders if (folder / config).is_file()]
+    if not found:
+        raise ConfigError(f"{student_config}: the teacher's config {config} does not exist")
+    return found[0]
 
 
 def _finished(folder: Path, config_hash: str) -> Path | None:

@@ -12,7 +12,7 @@ from fdkd.algorithms.teacher import student_weights
 from fdkd.apis.config import load_config
 from fdkd.apis.evaluate import evaluate, test_loader
 from fdkd.apis.options import RunOptions
-from fdkd.apis.report import description, draw, table, write_results, PICTURE_FILE
+from fdkd.apis.report import PICTURE_FILE, description, draw, table, write_results
 from fdkd.checkpoint import load_weights
 from fdkd.engine.launch import setup_distributed
 

@@ -57,7 +57,7 @@ def validate(cfg: Config, source: str) -> None:
 
 
 def _misspelt(cfg: Config) -> list[str]:
-    """Top-level keys that nobody reads but that resemble one that is read; other unknown keys are a config's variables."""
+    """Top-level keys that nobody reads but that resemble one that is read; others are a config's variables."""
     near = {key: difflib.get_close_matches(key, _KNOWN_KEYS, n=1, cutoff=0.85) for key in cfg if key not in _KNOWN_KEYS}
     return [f'{key}: unknown key; did you mean {names[0]}?' for key, names in near.items() if names]
 

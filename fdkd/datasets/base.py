@@ -31,13 +31,13 @@ def seeded(seed: int, epoch: int, sample_id: str) -> Iterator[None]:
     with torch.random.fork_rng(devices=[]):
         numbers = entropy.generate_state(3)
         random.seed(int(numbers[0]))
-        np.random.seed(int(numbers[1]))  # noqa: NPY002  (MMCV's transforms draw from the global generator)
+        np.random.seed(int(numbers[1]))
         torch.manual_seed(int(numbers[2]))
         try:
             yield
         finally:
             random.setstate(python_state)
-            np.random.set_state(numpy_state)  # noqa: NPY002
+            np.random.set_state(numpy_state)
 
 
 class MultimodalDataset(BaseDataset):

@@ -18,7 +18,7 @@ CLASSES = (
 
 
 def bit_palette(size: int) -> list[list[int]]:
-    """``size`` well-separated RGB colours: colour ``i`` spreads the bits of ``i + 1`` over the high bits of R, G and B."""
+    """``size`` distinct RGB colours: colour ``i`` spreads the bits of ``i + 1`` over the high bits of R, G and B."""
     return [
         [sum((number >> (3 * bit + channel) & 1) << (7 - bit) for bit in range(8)) for channel in range(3)]
         for number in range(1, size + 1)

@@ -9,7 +9,7 @@ from fdkd.registry import CONNECTORS
 class Projection(nn.Module):
     """A learnt linear map of the channels, applied to the student's feature before the loss.
 
-    ``[N, D]`` and ``[N, T, D]`` are mapped along their last dimension, ``[N, C, H, W]`` along ``C`` (a 1x1 convolution).
+    ``[N, D]`` and ``[N, T, D]`` are mapped along their last dimension, ``[N, C, H, W]`` along ``C`` (1x1 convolution).
 
     Args:
         in_channels: Channels of the student's feature.

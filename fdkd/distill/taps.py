@@ -13,21 +13,21 @@ TapPath = str
 Taps = Mapping[str, TapPath | Sequence[TapPath]]
 
 
-class _AllTapsRead(Exception):  # noqa: N818  (control flow, not an error)
+class _AllTapsRead(Exception):
     """Ends a forward pass whose rest nobody needs."""
 
 
 class TapReader:
     """Reads the tensors of ``taps`` while a model runs.
 
-    A module that runs several times in one forward pass (in MMSegmentation's ``BasicBlock`` one ReLU serves twice) gives
-    its *last* call. In-place activations read at their input are made out-of-place, since they would overwrite it.
+    A module that runs several times in one forward pass (in MMSegmentation's ``BasicBlock`` one ReLU serves twice)
+    gives its *last* call. In-place activations read at their input are made out-of-place, lest they overwrite it.
 
     Args:
         model: The model to read in.
         taps: Name to path, or to a list of paths, which is read as a list of tensors.
-        stop_early: End the forward pass as soon as the last tap is read, as a frozen teacher may. The first pass runs to
-            its end, to learn how often each module runs.
+        stop_early: End the forward pass as soon as the last tap is read, as a frozen teacher may. The first pass runs
+            to its end, to learn how often each module runs.
 
     Raises:
         ConfigError: If a path names no module; the nearest names are listed.
@@ -86,9 +86,9 @@ class TapReader:
 def default_taps(model: nn.Module) -> dict[str, TapPath | list[TapPath]]:
     """The taps that need no path in the config.
 
-    ``feat`` is the input of the last ReLU of the backbone's last stage, ``stages`` the same of every stage, and ``logits``
-    the output of the classifier layer. (A hook on a decode head itself would not fire in training, where MMSegmentation
-    calls its ``forward`` directly.) Models of another build have no defaults and take paths.
+    ``feat`` is the input of the last ReLU of the backbone's last stage, ``stages`` the same of every stage, and
+    ``logits`` the output of the classifier layer. (A hook on a decode head itself would not fire in training, where
+    MMSegmentation calls its ``forward`` directly.) Models of another build have no defaults and take paths.
     """
     taps: dict[str, TapPath | list[TapPath]] = {}
     stages = getattr(getattr(model, 'backbone', None), 'res_layers', None)

@@ -27,6 +27,7 @@ class StopOnNonFiniteLoss(Hook):
         parts = ', '.join(f'{name} {float(value):.4g}' for name, value in outputs.items() if 'loss' in name)
         ids = ', '.join(sample.metainfo['sample_id'] for sample in data_batch['data_samples'])
         raise NonFiniteLossError(
-            f'the loss is not finite at iteration {runner.iter + 1} (epoch {runner.epoch + 1}): {parts}; samples: {ids}. '
-            f'Lower optim_wrapper.optimizer.lr or set optim_wrapper.clip_grad; what was saved before is intact'
+            f'the loss is not finite at iteration {runner.iter + 1} (epoch {runner.epoch + 1}): {parts}; '
+            f'samples: {ids}. Lower optim_wrapper.optimizer.lr or set optim_wrapper.clip_grad; '
+            'what was saved before is intact'
         )

@@ -1,5 +1,6 @@
 """The training loop, able to start in the middle of an epoch."""
 
+import torch
 from mmengine.runner import EpochBasedTrainLoop
 from torch import nn
 
@@ -24,6 +25,10 @@ class EpochLoop(EpochBasedTrainLoop):
                 f'{len(self.dataloader.dataset)} training samples do not fill one batch of '
                 f'{self.dataloader.batch_size} per process: lower train_dataloader.batch_size'
             )
+
+        # Each new iterator draws a seed for its workers. From the global generator, that would shift the dropout of a
+        # run resumed within an epoch; augmentation has seeds of its own, so what is drawn does not matter.
+        self.dataloader.generator = torch.Generator()
 
     def run(self) -> nn.Module:
         """Trains to the end. The last epoch is not validated here: the report evaluates it."""

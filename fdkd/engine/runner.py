@@ -111,8 +111,8 @@ class Runner(MMEngineRunner):
         states = all_gather_object(random_state())
         if not is_main_process():
             return
-        # A checkpoint at the end of an epoch is written before the loop counts the epoch, one within an epoch before the
-        # loop counts the iteration.
+        # A checkpoint at the end of an epoch is written before the loop counts the epoch, one within an epoch before
+        # the loop counts the iteration.
         position = {
             'epoch': self.epoch + int(by_epoch),
             'iter': self.iter + int(not by_epoch),

@@ -77,7 +77,7 @@ class MultimodalPreprocessor(BaseDataPreprocessor):
 
 
 def _refuse_all_void(samples: list) -> None:
-    """Without one labelled pixel a step would train on nothing, or divide by zero. Labels are still on the host here."""
+    """Without one labelled pixel a step would train on nothing. The labels are still on the host here."""
     if all('gt_sem_seg' in sample and (sample.gt_sem_seg.data == 255).all() for sample in samples):
         ids = ', '.join(sample.metainfo['sample_id'] for sample in samples)
         raise DataError(f'every pixel of the batch is void; its samples are {ids}: check their label maps')

@@ -15,9 +15,9 @@ from fdkd.registry import TRANSFORMS
 class PackSegmentation(BaseTransform):
     """Packs a sample as ``inputs`` (one tensor per modality) and ``data_samples`` (its label map and metadata).
 
-    ``inputs['rgb']`` is uint8 ``[3, H, W]`` in RGB order, ``inputs['depth']`` float32 ``[1, H, W]`` in metres, each where
-    the sample has it. The ``SegDataSample`` holds ``gt_sem_seg`` (int64 ``[1, H, W]``, 255 ignored) and, as metadata,
-    ``sample_id``, ``ori_shape``, ``img_shape`` and whether it was flipped.
+    ``inputs['rgb']`` is uint8 ``[3, H, W]`` in RGB order, ``inputs['depth']`` float32 ``[1, H, W]`` in metres, each
+    where the sample has it. The ``SegDataSample`` holds ``gt_sem_seg`` (int64 ``[1, H, W]``, 255 ignored) and, as
+    metadata, ``sample_id``, ``ori_shape``, ``img_shape`` and whether it was flipped.
     """
 
     META_KEYS = ('sample_id', 'ori_shape', 'img_shape', 'flip', 'flip_direction')

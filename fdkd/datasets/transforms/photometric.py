@@ -27,7 +27,7 @@ class RandomHSV(BaseTransform):
     def transform(self, results: dict[str, Any]) -> dict[str, Any]:
         if 'rgb_path' not in results:
             return results
-        shift, saturation, value = np.random.uniform(-1, 1, 3) * self.ranges  # noqa: NPY002  (seeded per sample)
+        shift, saturation, value = np.random.uniform(-1, 1, 3) * self.ranges
         levels = np.arange(256)
         tables = (
             (levels + 180 * shift) % 180,  # OpenCV stores 8-bit hue as half degrees

@@ -4,7 +4,7 @@ A low-pass of a real signal whose mask is symmetric in frequency is a product wi
 
 .. math:: P_{ij} = \frac1n \sum_{k \in \text{low}} \cos \frac{2 \pi k (i - j)}{n},
 
-and a square 2-D mask is the product of one such matrix per axis. Features are short along these axes, so two small matrix
+and a square 2-D mask is the product of one such matrix per axis. Features are short along these axes, so small matrix
 products replace a forward and an inverse transform; a radial mask is not separable and goes through the FFT.
 """
 
@@ -38,7 +38,7 @@ class FourierDecoupler(nn.Module):
 
     Args:
         axes: What is transformed. ``'channel'`` is dimension 1 of ``[N, D]`` and ``[N, C, H, W]`` and the last of
-            ``[N, T, D]``; ``'temporal'`` is dimension 1 of ``[N, T, D]``; ``'spatial'`` the last two of ``[N, C, H, W]``.
+            ``[N, T, D]``; ``'temporal'`` dimension 1 of ``[N, T, D]``; ``'spatial'`` the last two of ``[N, C, H, W]``.
             ``None`` chooses channel for vectors, temporal for sequences and spatial for maps.
         cutoff: Highest frequency of the low band, inclusive, as a fraction of Nyquist, 0 to 1. (The paper gives none;
             its published code splits 512 channels into the bins 1..128 and 129..256, which is 0.5.)

@@ -52,8 +52,8 @@ def band_distance(
         dims: The dimensions that were decoupled; each vector along them is standardised.
         scale: Standardise both sides (Eq. 7).
         log: Pass both sides through :func:`symmetric_log` (Eq. 6).
-        reduction: ``'mean'`` divides by the number of elements, as the paper's ``1/(ND)``; ``'batchmean'`` by the number
-            of vectors along ``dims``, so that the loss does not shrink with their length.
+        reduction: ``'mean'`` divides by the number of elements, as the paper's ``1/(ND)``; ``'batchmean'`` by the
+            number of vectors along ``dims``, so that the loss does not shrink with their length.
 
     Returns:
         A scalar of 0 or more.
@@ -82,7 +82,7 @@ class BandClassifier(nn.Module):
         self.linear = nn.Linear(channels, num_classes)
 
     def forward(self, band: Tensor) -> Tensor:
-        """Logits ``[N, K]`` of ``[N, D]`` and ``[N, T, D]`` (pooled over ``T``), ``[N, K, H, W]`` of ``[N, D, H, W]``."""
+        """Logits ``[N, K]`` of ``[N, D]`` or ``[N, T, D]`` (pooled over T), ``[N, K, H, W]`` of ``[N, D, H, W]``."""
         if band.ndim == 4:
             return self.linear(band.relu().movedim(1, -1)).movedim(-1, 1)
         logits = self.linear(band.relu())
@@ -101,10 +101,10 @@ def classification(logits: Tensor, target: Tensor) -> Tensor:
 class FDKDLoss(nn.Module):
     r"""The four parts of FD-CMKD on one pair of features (Eq. 8 to 11, without the student's own task loss).
 
-    Returns ``loss_low`` and ``loss_high`` (``loss_raw`` where ``freq`` is off), and ``loss_align`` and ``loss_band`` where
-    these are on and the batch is labelled. Deviations from the paper are none but these: band classifiers see the
-    un-standardised band through one ReLU (published code), and ``freq=False`` compares raw features by MSE, the first row
-    of the paper's Table 3.
+    Returns ``loss_low`` and ``loss_high`` (``loss_raw`` where ``freq`` is off), and ``loss_align`` and ``loss_band``
+    where these are on and the batch is labelled. Deviations from the paper are none but these: band classifiers see
+    the un-standardised band through one ReLU (published code), and ``freq=False`` compares raw features by MSE, the
+    first row of the paper's Table 3.
 
     Args:
         decoupler: Config of what splits the features; default :class:`~fdkd.distill.decouplers.FourierDecoupler`, with
@@ -143,9 +143,7 @@ class FDKDLoss(nn.Module):
             raise ValueError('FDKDLoss with align or band_task needs num_classes and channels')
         if reduction not in ('mean', 'batchmean'):
             raise ValueError(f"reduction={reduction!r}, expected 'mean' or 'batchmean'")
-        self.decoupler = (
-            FourierDecoupler(keep_dc=not scale) if decoupler is None else DECOUPLERS.build(dict(decoupler))
-        )
+        self.decoupler = FourierDecoupler(keep_dc=not scale) if decoupler is None else DECOUPLERS.build(dict(decoupler))
         self.lambdas = {'low': lambda_low, 'high': lambda_high}
         self.freq, self.scale, self.log, self.reduction = freq, scale, log, reduction
         bands = ('low', 'high') if freq else ('raw',)

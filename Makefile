@@ -1,0 +1,37 @@
+# Two targets do everything on a fresh machine with Python 3.10 or newer: `make demo` and `make test`.
+
+PYTHON ?= python3
+VENV ?= .venv
+FRAMES ?= 400
+TRAIN ?= 300
+EPOCHS ?= 8
+DEMO_DATA ?= data/rooms
+DEMO_WORK ?= work_dirs/demo/rooms_rgb_from_depth
+
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
+
+.PHONY: demo test lint clean
+
+demo: $(INSTALLED)  ## Generate rooms, train a depth teacher, distil it into an RGB student, show the result
+	$(BIN)/python tools/prepare_data.py rooms --out $(DEMO_DATA) --frames $(FRAMES) --train $(TRAIN)
+	$(BIN)/python tools/train.py configs/demo/rooms_rgb_from_depth.py \
+		--data-root $(DEMO_DATA) --epochs $(EPOCHS) --work-dir $(DEMO_WORK)
+	@echo "Open $(DEMO_WORK)/predictions.png to see what the student sees."
+
+test: $(INSTALLED)  ## Run the test suite
+	$(BIN)/python -m pytest
+
+lint: $(INSTALLED)  ## Check style
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+clean:  ## Remove the virtual environment, the demo's data and all runs
+	rm -rf $(VENV) data/rooms work_dirs
+
+$(INSTALLED): setup.py requirements/runtime.txt requirements/tests.txt
+	$(PYTHON) -c 'import sys; sys.exit("fdkd needs Python 3.10 or newer" if sys.version_info < (3, 10) else 0)'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade pip
+	$(BIN)/python -m pip install --progress-bar on -e '.[tests,optional]'
+	touch $@

@@ -1,0 +1,3 @@
+"""FD-CMKD on the generated rooms: a depth student learns from an RGB teacher."""
+
+_base_ = ['../fdkd/nyu_depth_from_rgb.py', '../_base_/rooms.py']

@@ -1,0 +1,3 @@
+"""Feat on the generated rooms: an RGB student learns from a depth teacher."""
+
+_base_ = ['../feat/nyu_rgb_from_depth.py', '../_base_/rooms.py']

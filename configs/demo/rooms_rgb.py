@@ -1,0 +1,3 @@
+"""The generated rooms: segmentation from RGB alone."""
+
+_base_ = ['../unimodal/nyu_rgb.py', '../_base_/rooms.py']

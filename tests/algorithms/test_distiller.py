@@ -1,0 +1,163 @@
+"""CrossModalDistiller on real networks and tiny images."""
+
+import copy
+
+import pytest
+import torch
+from mmengine.config import Config, ConfigDict
+from mmengine.model import ExponentialMovingAverage
+from mmengine.optim import build_optim_wrapper
+from mmengine.structures import PixelData
+from mmseg.structures import SegDataSample
+from torch.nn.functional import interpolate, mse_loss
+
+from fdkd.errors import ConfigError
+from fdkd.registry import DISTILL_LOSSES, MODELS
+
+SEGMENTORS = Config.fromfile('configs/_base_/models/deeplabv3plus_r18.py').segmentor
+FEAT = {'type': 'FeatureMSELoss', 'on': 'feat'}
+
+
+def distiller(**losses):
+    torch.manual_seed(0)
+    models = copy.deepcopy(SEGMENTORS)
+    for model in models.values():
+        model.backbone.init_cfg = None
+        model.decode_head.dropout_ratio = model.auxiliary_head.dropout_ratio = 0.0
+    return MODELS.build(
+        ConfigDict(
+            type='CrossModalDistiller',
+            student=dict(modality='rgb', model=models['rgb']),
+            teacher=dict(modality='depth', model=models['depth'], checkpoint=None),
+            losses=losses or {'feat': FEAT},
+        )
+    )
+
+
+def batch(modalities=('rgb', 'depth'), size=(32, 48)):
+    generator = torch.Generator().manual_seed(1)
+    channels = {'rgb': 3, 'depth': 1}
+    inputs = {name: torch.randn(2, channels[name], *size, generator=generator) for name in modalities}
+    labels = torch.randint(0, 40, (2, 1, *size), generator=generator)
+    meta = {'ori_shape': size, 'img_shape': size}
+    samples = [SegDataSample(gt_sem_seg=PixelData(data=label), metainfo=meta) for label in labels]
+    return inputs, samples
+
+
+@pytest.fixture(scope='module')
+def model():
+    return distiller()
+
+
+def pre_relu(segmentor, x):
+    """The last block of ResNet-18 by hand: what goes into its last ReLU."""
+    backbone = segmentor.backbone
+    x = backbone.maxpool(backbone.relu(backbone.norm1(backbone.conv1(x))))
+    for name in backbone.res_layers[:-1]:
+        x = getattr(backbone, name)(x)
+    first, last = backbone.layer4
+    x = first(x)
+    return last.norm2(last.conv2(torch.relu(last.norm1(last.conv1(x))))) + x
+
+
+def test_losses_are_the_task_and_the_distance_of_the_features(model):
+    inputs, samples = batch()
+    model.train()
+    task = model.student(inputs['rgb'], samples, mode='loss')
+    losses = model(inputs, samples, mode='loss')
+    with torch.no_grad():
+        expected = mse_loss(pre_relu(model.student, inputs['rgb']), pre_relu(model.teacher, inputs['depth']))
+    assert losses['feat.loss'].item() == pytest.approx(expected.item(), rel=1e-4)
+    assert losses['decode.loss_ce'].item() == pytest.approx(task['decode.loss_ce'].item(), rel=1e-4)
+    assert 'feat.loss' in model.parse_losses(losses)[1]
+
+
+def test_the_weight_scales_a_loss():
+    inputs, samples = batch()
+    plain, weighted = (distiller(feat=dict(FEAT, weight=w))(inputs, samples, mode='loss') for w in (1.0, 0.25))
+    assert weighted['feat.loss'].item() == pytest.approx(0.25 * plain['feat.loss'].item(), rel=1e-5)
+
+
+def test_only_the_student_gets_gradients(model):
+    model.parse_losses(model(*batch(), mode='loss'))[0].backward()
+    assert all(parameter.grad is not None for parameter in model.student.parameters())
+    assert all(parameter.grad is None for parameter in model.teacher.parameters())
+
+
+def test_the_teacher_stays_out_of_state_optimizer_and_copies(model):
+    assert {name.split('.')[0] for name in model.state_dict()} == {'student'}
+    optimizer = build_optim_wrapper(model, {'optimizer': {'type': 'SGD', 'lr': 0.1}}).optimizer
+    teacher = {id(parameter) for parameter in model.teacher.parameters()}
+    assert not teacher & {id(p) for group in optimizer.param_groups for p in group['params']}
+    average = ExponentialMovingAverage(model)
+    assert average.module.teacher is model.teacher
+    assert not any('teacher' in name for name in average.state_dict())
+
+
+def test_the_teacher_follows_the_model_and_stays_in_evaluation_mode():
+    model = distiller().double().train()
+    assert next(model.teacher.parameters()).dtype == torch.float64
+    assert not any(module.training for module in model.teacher.modules())
+
+
+def test_nothing_after_the_teachers_last_tap_runs():
+    model = distiller()
+    calls = []
+    model.teacher.decode_head.conv_seg.register_forward_pre_hook(lambda *_: calls.append('head'))
+    for _ in range(3):
+        model(*batch(), mode='loss')
+    assert calls == ['head']  # the first pass learns where the last tap is
+
+
+def test_prediction_needs_the_students_modality_alone(model):
+    model.eval()
+    inputs, samples = batch(modalities=('rgb',))
+    predicted = model(inputs, copy.deepcopy(samples), mode='predict')
+    expected = model.student(inputs['rgb'], copy.deepcopy(samples), mode='predict')
+    for a, b in zip(predicted, expected, strict=True):
+        torch.testing.assert_close(a.pred_sem_seg.data, b.pred_sem_seg.data)
+
+
+def test_dense_logits_are_resized_to_the_label_map():
+    seen = []
+
+    @DISTILL_LOSSES.register_module(name='SeesShapes', force=True)
+    class SeesShapes(torch.nn.Module):
+        def forward(self, student, teacher, target):
+            seen.extend([student, teacher, target])
+            return (student - teacher).abs().mean()
+
+    model = distiller(kd={'type': 'SeesShapes', 'on': 'logits'}).eval()
+    inputs, samples = batch()
+    model.loss(inputs, samples)
+    raw = model.student(inputs['rgb'], mode='tensor')
+    expected = interpolate(raw, size=(32, 48), mode='bilinear', align_corners=False)
+    torch.testing.assert_close(seen[0], expected)
+    assert seen[1].shape == seen[0].shape
+    assert torch.equal(seen[2], torch.cat([sample.gt_sem_seg.data for sample in samples]))
+
+
+def test_a_connector_adapts_the_students_feature():
+    connector = {'type': 'Projection', 'in_channels': 512, 'out_channels': 512}
+    model = distiller(feat=dict(FEAT, connector=connector))
+    torch.nn.init.zeros_(model.connectors['feat'].linear.weight)
+    inputs, samples = batch()
+    with torch.no_grad():
+        expected = pre_relu(model.teacher, inputs['depth']).square().mean()
+    assert model(inputs, samples, mode='loss')['feat.loss'].item() == pytest.approx(expected.item(), rel=1e-4)
+
+
+def test_a_loss_without_a_tap_is_named():
+    with pytest.raises(ConfigError, match="the loss 'feat' names no tap"):
+        distiller(feat={'type': 'FeatureMSELoss'})
+
+
+def test_a_teacher_without_a_checkpoint_is_refused():
+    config = ConfigDict(
+        type='CrossModalDistiller',
+        student=dict(modality='rgb', model=SEGMENTORS['rgb']),
+        teacher=dict(modality='depth', model=SEGMENTORS['depth']),
+        losses={'feat': FEAT},
+    )
+    with pytest.raises(ConfigError, match="teacher of modality 'depth' has no checkpoint"):
+        MODELS.build(config)

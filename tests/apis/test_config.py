@@ -1,0 +1,58 @@
+"""The complete config of a run."""
+
+from pathlib import Path
+
+import pytest
+
+from fdkd.apis.config import config_hash, load_config, run_name
+from fdkd.apis.options import RunOptions
+from fdkd.errors import ConfigError
+
+CONFIG = 'configs/fdkd/nyu_rgb_from_depth.py'
+CONFIGS = sorted(str(path) for path in Path('configs').rglob('*.py') if '_base_' not in path.parts)
+
+
+@pytest.mark.parametrize('path', CONFIGS)
+def test_every_config_is_valid(path):
+    assert load_config(path, RunOptions()).model.type in ('SingleModality', 'CrossModalDistiller')
+
+
+def test_training_reads_both_modalities_and_evaluation_the_students():
+    cfg = load_config(CONFIG, RunOptions())
+    modalities = {name: list(cfg[f'{name}_dataloader'].dataset.modalities) for name in ('train', 'val', 'test')}
+    assert modalities == {'train': ['rgb', 'depth'], 'val': ['rgb'], 'test': ['rgb']}
+    cfg = load_config('configs/unimodal/nyu_depth.py', RunOptions())
+    assert list(cfg.train_dataloader.dataset.modalities) == ['depth']
+
+
+def test_the_demo_changes_only_data_size_and_length():
+    demo = load_config('configs/demo/rooms_rgb_from_depth.py', RunOptions())
+    options = RunOptions(data_root='data/rooms', size=(128, 96), epochs=8, batch_size=8, pretrained='none')
+    assert config_hash(demo) == config_hash(load_config(CONFIG, options))
+
+
+def test_the_hash_follows_what_decides_the_weights_alone():
+    hashes = [
+        load_config(CONFIG, RunOptions(**options)).config_hash
+        for options in ({}, {'workers': 0}, {'seed': 1}, {'size': (64, 48)}, {'amp': True}, {'pretrained': 'none'})
+    ]
+    assert hashes[0] == hashes[1]
+    assert len(set(hashes)) == len(hashes) - 1
+
+
+def test_cfg_options_change_any_key():
+    cfg = load_config(CONFIG, RunOptions(cfg_options={'model.losses.fdkd.lambda_high': 0.5}))
+    assert cfg.model.losses.fdkd.lambda_high == 0.5
+
+
+def test_a_run_is_named_after_its_config():
+    assert run_name('configs/fdkd/nyu_rgb_from_depth.py') == 'fdkd/nyu_rgb_from_depth'
+
+
+def test_a_config_that_is_absent_or_broken_is_named(tmp_path):
+    with pytest.raises(ConfigError, match=r'none.py: no such config file'):
+        load_config(tmp_path / 'none.py', RunOptions())
+    broken = tmp_path / 'broken.py'
+    broken.write_text('model = dict(')
+    with pytest.raises(ConfigError, match=r'broken.py: cannot be read: SyntaxError'):
+        load_config(broken, RunOptions())

@@ -1,0 +1,47 @@
+"""Checkpoints of the runner: refused where they do not fit."""
+
+import pytest
+import torch
+
+from fdkd.apis.config import load_config
+from fdkd.apis.options import RunOptions
+from fdkd.engine.runner import Runner
+from fdkd.errors import CheckpointError
+
+
+@pytest.fixture(scope='module')
+def runner(nyu_root, tmp_path_factory):
+    options = RunOptions(data_root=str(nyu_root), size=(32, 24), epochs=1, batch_size=2, pretrained='none', workers=0)
+    cfg = load_config('configs/unimodal/nyu_depth.py', options)
+    cfg.work_dir = str(tmp_path_factory.mktemp('run'))
+    return Runner.from_cfg(cfg)
+
+
+def test_a_student_file_loads_into_the_student(runner, tmp_path):
+    weights = {name: torch.zeros_like(value) for name, value in runner.algorithm.student.state_dict().items()}
+    torch.save({'state_dict': weights}, tmp_path / 'student.pth')
+    runner.load_checkpoint(tmp_path / 'student.pth')
+    assert all(not value.any() for value in runner.algorithm.student.state_dict().values())
+
+
+def test_weights_that_do_not_fit_are_refused(runner, tmp_path):
+    torch.save({'state_dict': {'student.a': torch.ones(1)}}, tmp_path / 'other.pth')
+    with pytest.raises(CheckpointError, match=r'other.pth: does not fit SingleModality .* is missing'):
+        runner.load_checkpoint(tmp_path / 'other.pth')
+
+
+def test_a_student_file_cannot_be_resumed(runner, tmp_path):
+    state = {f'student.{name}': value for name, value in runner.algorithm.student.state_dict().items()}
+    torch.save({'state_dict': state, 'meta': {}}, tmp_path / 'student.pth')
+    with pytest.raises(CheckpointError, match='cannot be resumed, it holds no history, optimizer, param_schedulers'):
+        runner.resume(tmp_path / 'student.pth')
+
+
+def test_the_console_gets_short_records_and_the_log_file_all(runner, capsys):
+    runner.logger.info('one line')
+    runner.logger.info('\n'.join(['many lines'] * 9))
+    printed = capsys.readouterr().out
+    assert 'many lines' not in printed
+    logged = next(handler.baseFilename for handler in runner.logger.handlers if hasattr(handler, 'baseFilename'))
+    with open(logged) as file:
+        assert file.read().count('many lines') == 9

@@ -1,0 +1,119 @@
+"""The command line: what it prints, its exit codes, and that an expected failure shows no traceback."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import h5py
+import numpy as np
+import pytest
+from scipy.io import savemat
+
+from fdkd.apis.prepare import main
+from fdkd.datasets.nyu_depth_v2 import CLASSES
+from fdkd.datasets.prepare.nyu_source import PUBLISHED, Published
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def files(tmp_path, monkeypatch):
+    """Three frames of 8x6 in ``served/``, published there; returns the arguments that name them elsewhere."""
+    served = tmp_path / 'served'
+    served.mkdir()
+    with h5py.File(served / 'mat', 'w') as file:
+        file['images'] = np.full((3, 3, 8, 6), 100, np.uint8)
+        file['depths'] = np.full((3, 8, 6), 1.5, np.float32)
+        file['labels'] = np.ones((3, 8, 6), np.uint16)
+        file['#refs#/a'] = np.array([[ord('a')]], np.uint16)
+        file.create_dataset('names', data=np.array([[file['#refs#/a'].ref]]), dtype=h5py.ref_dtype)
+    savemat(served / 'splits', {'trainNdxs': [1, 2], 'testNdxs': [3]}, appendmat=False)
+    savemat(served / 'mapping', {'mapClass': [7], 'className': np.array([CLASSES], object)}, appendmat=False)
+    for role in ('mat', 'splits', 'mapping'):
+        monkeypatch.setitem(PUBLISHED, role, Published(role, (served / role).as_uri(), 'test'))
+    monkeypatch.chdir(tmp_path)
+    return ['nyu', '--mat', 'mat', '--splits', 'splits', '--mapping', 'mapping', '--out', 'data/nyu', '--size', '8x6']
+
+
+def test_missing_files_are_listed_with_where_they_are_published(files, capsys):
+    assert main(files) == 1
+    lines = capsys.readouterr().err.splitlines()
+    assert lines[0] == f'error: mat: missing; mat is published at {PUBLISHED["mat"].url} (test)'
+    assert [line.split(':')[1] for line in lines[:3]] == [' mat', ' splits', ' mapping']
+    assert lines[3].startswith('error: pass the paths of these files, or add --download')
+
+
+def test_download_then_convert_then_nothing_to_do(files, capsys, tmp_path):
+    assert main([*files, '--download']) == 0
+    told = '2 training and 1 test frames of 8x6, manifest.json says more'
+    assert capsys.readouterr().out == f'data/nyu: {told}\n'
+    assert sorted(path.name for path in (tmp_path / 'data' / 'nyu').iterdir()) == [
+        *('SHA256SUMS', 'classes40.csv', 'depth', 'label40', 'manifest.json', 'rgb', 'test.txt', 'train.txt'),
+    ]
+    for role in ('mat', 'splits', 'mapping'):
+        (tmp_path / role).unlink()
+    assert main([*files, '--download']) == 0
+    assert capsys.readouterr().out == f'data/nyu is complete already: {told}\n'
+    assert not (tmp_path / 'mat').exists()
+
+
+def test_each_problem_is_one_line(files, capsys, tmp_path):
+    main([*files, '--download', '--out', 'first'])
+    capsys.readouterr()
+    (tmp_path / 'mat').write_bytes((tmp_path / 'mat').read_bytes()[:-100])
+    savemat(tmp_path / 'splits', {'trainNdxs': [1], 'testNdxs': [1]}, appendmat=False)
+    assert main(files) == 1
+    errors = capsys.readouterr().err.splitlines()
+    assert len(errors) == 2
+    assert errors[0].startswith('error: mat: truncated or damaged at')
+    assert errors[1].startswith('error: splits: frame 1 more than once')
+
+
+def test_interrupted_and_unwritable(files, capsys, tmp_path, monkeypatch):
+    (tmp_path / 'data').write_text('a file where the folder should be')
+    assert main([*files, '--download']) == 1
+    assert capsys.readouterr().err.splitlines()[-1].startswith('error: [Errno 20] Not a directory')
+    (tmp_path / 'data').unlink()
+
+    def interrupt(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr('fdkd.datasets.prepare.nyu.encode_frame', interrupt)
+    assert main(files) == 130
+    assert capsys.readouterr().err.splitlines()[-1] == 'error: interrupted; run the same command again'
+
+
+@pytest.mark.parametrize('size', ['640', '640x', '0x480', '640x-480', 'axb'])
+def test_wrong_size_is_a_usage_error(files, capsys, size):
+    with pytest.raises(SystemExit) as caught:
+        main([*files, '--size', size])
+    assert caught.value.code == 2
+    assert 'expected WIDTHxHEIGHT, for example 640x480' in capsys.readouterr().err
+
+
+def test_rooms_passes_its_options_on(capsys, monkeypatch):
+    calls = []
+    module = ModuleType('fdkd.datasets.rooms')
+    module.write_rooms = lambda out, frames, train, seed, width, height: calls.append(
+        (out, frames, train, seed, width, height)
+    )
+    monkeypatch.setitem(sys.modules, 'fdkd.datasets.rooms', module)
+    assert main(['rooms', '--out', 'data/rooms']) == 0
+    assert main(['rooms', '--out', 'here', '--frames', '20', '--train', '15', '--seed', '3', '--size', '64x48']) == 0
+    assert calls == [(Path('data/rooms'), 400, 300, 0, 128, 96), (Path('here'), 20, 15, 3, 64, 48)]
+    assert capsys.readouterr().out.splitlines()[-1] == 'here: 15 training and 5 test frames of 64x48'
+    assert main(['rooms', '--out', 'here', '--frames', '20', '--train', '20']) == 1
+    assert 'error: --train is 20, expected at least 1 and less than --frames 20' in capsys.readouterr().err
+
+
+def test_script_ends_in_one_line_and_a_code(files, tmp_path):
+    environment = os.environ | {'PYTHONPATH': str(ROOT)}
+    script = [sys.executable, str(ROOT / 'tools' / 'prepare_data.py')]
+    run = subprocess.run([*script, *files], capture_output=True, text=True, env=environment, cwd=tmp_path)
+    assert run.returncode == 1
+    lines = run.stderr.splitlines()
+    assert len([line for line in lines if line.startswith('error: ')]) == 4
+    assert 'Traceback' not in run.stderr
+    assert 'http://horatio.cs.nyu.edu/mit/silberman/nyu_depth_v2/nyu_depth_v2_labeled.mat' in run.stderr
