@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
 VOID = 255
+LEGEND_ENTRIES = 16
 
 
 def colourise(label: np.ndarray, palette: Sequence[Sequence[int]]) -> np.ndarray:
@@ -44,18 +45,19 @@ def write_picture(
         classes: Names of the classes.
         palette: Their RGB colours.
     """
-    rows = len(labels)
-    figure = Figure(figsize=(2.6 * len(columns), 2.0 * rows + 1.0))
+    counts = np.bincount(np.concatenate([label.ravel() for label in labels]), minlength=VOID + 1)[: len(classes)]
+    shown = [index for index in np.argsort(-counts) if counts[index]][:LEGEND_ENTRIES]
+    legend_columns = max(2, 8 * len(columns) // 5)
+    height, legend_height = 2.0 * len(labels), 0.3 + 0.22 * -(-len(shown) // legend_columns)
+    figure = Figure(figsize=(2.6 * len(columns), height + legend_height))
     FigureCanvasAgg(figure)
-    axes = figure.subplots(rows, len(columns), squeeze=False)
+    axes = figure.subplots(len(labels), len(columns), squeeze=False)
     for column, (title, images) in enumerate(columns.items()):
         axes[0][column].set_title(title)
         for row, image in enumerate(images):
             axes[row][column].imshow(image, interpolation='nearest')
             axes[row][column].set_axis_off()
-    counts = np.bincount(np.concatenate([label.ravel() for label in labels]), minlength=VOID + 1)[: len(classes)]
-    shown = [index for index in np.argsort(-counts) if counts[index]][:16]
     patches = [Patch(color=np.array(palette[index]) / 255, label=classes[index]) for index in shown]
-    figure.legend(handles=patches, loc='lower center', ncols=8, fontsize='small', frameon=False)
-    figure.tight_layout(rect=(0, 0.9 / (2.0 * rows + 1.0), 1, 1))
+    figure.legend(handles=patches, loc='lower center', ncols=legend_columns, fontsize='small', frameon=False)
+    figure.tight_layout(rect=(0, legend_height / (height + legend_height), 1, 1))
     figure.savefig(path, dpi=100)
