@@ -92,6 +92,8 @@ class CrossModalDistiller(Algorithm):
             pair = [_match_labels(tap, features[tap], target) for features in (student, teacher)]
             value = self.losses[name](self.connectors[name](pair[0]), pair[1], target)
             parts = {'loss': value} if isinstance(value, Tensor) else value
+            if lost := [key for key in parts if 'loss' not in key]:
+                raise ValueError(f"the loss {name!r} returns {lost}; only keys that contain 'loss' are trained on")
             losses |= {f'{name}.{key}': self.weights[name] * part for key, part in parts.items()}
         return losses
 

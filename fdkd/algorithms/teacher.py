@@ -40,7 +40,7 @@ def build_teacher(teacher: dict[str, Any], student: nn.Module) -> nn.Module:
 
     Args:
         teacher: ``modality``, ``model`` or ``config``, and ``checkpoint``; ``checkpoint=None`` leaves random weights,
-            which only benchmarks and tests can want.
+            which only benchmarks and tests can want. ``unsafe_checkpoint=True`` unpickles it without restriction.
         student: The built student.
 
     Raises:
@@ -51,7 +51,8 @@ def build_teacher(teacher: dict[str, Any], student: nn.Module) -> nn.Module:
     if classes != wanted:
         raise CheckpointError(f'the teacher {_name(teacher)} knows {classes} classes, the student {wanted}')
     if teacher['checkpoint'] is not None:
-        load_weights(model, student_weights(teacher['checkpoint'], teacher['modality'], wanted), teacher['checkpoint'])
+        path, unsafe = teacher['checkpoint'], teacher.get('unsafe_checkpoint', False)
+        load_weights(model, student_weights(path, teacher['modality'], wanted, unsafe), path)
     return model
 
 

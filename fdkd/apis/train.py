@@ -52,6 +52,7 @@ def train(
             train(path, teacher_options, work_dir=folder, resume=True, launcher=launcher)
 
         ensure_teacher(cfg, options, teacher, WORK_DIRS, train_teacher)
+        cfg.model.teacher.unsafe_checkpoint = unsafe_checkpoint
     cfg.work_dir = str(work_dir or WORK_DIRS / run_name(config))
     cfg.resume, cfg.launcher, cfg.unsafe_checkpoint = resume, launcher, unsafe_checkpoint
     cfg.experiment_name = f'{run_name(config).replace("/", "_")}-{cfg.config_hash}'

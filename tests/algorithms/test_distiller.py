@@ -137,6 +137,16 @@ def test_dense_logits_are_resized_to_the_label_map():
     assert torch.equal(seen[2], torch.cat([sample.gt_sem_seg.data for sample in samples]))
 
 
+def test_a_part_that_would_be_dropped_is_refused():
+    @DISTILL_LOSSES.register_module(name='Misnamed', force=True)
+    class Misnamed(torch.nn.Module):
+        def forward(self, student, teacher, target):
+            return {'distance': (student - teacher).abs().mean()}
+
+    with pytest.raises(ValueError, match=r"the loss 'kd' returns \['distance'\]"):
+        distiller(kd={'type': 'Misnamed', 'on': 'feat'})(*batch(), mode='loss')
+
+
 def test_a_connector_adapts_the_students_feature():
     connector = {'type': 'Projection', 'in_channels': 512, 'out_channels': 512}
     model = distiller(feat=dict(FEAT, connector=connector))
