@@ -2,6 +2,7 @@
 
 import os
 import pickle
+import re
 from pathlib import Path
 from typing import Any
 
@@ -29,15 +30,13 @@ def read_checkpoint(
         raise CheckpointError(f'{path}: no such checkpoint')
     try:
         loaded = torch.load(path, map_location=map_location, weights_only=not unsafe)
-    except pickle.UnpicklingError as error:
-        if not _is_archive(path):
-            raise CheckpointError(f'{path}: not a checkpoint, or a damaged one') from error
-        raise CheckpointError(
-            f'{path}: refused, since it holds objects that would run code ({_first_global(error)}). '
-            'Pass --unsafe-checkpoint if you trust its source as you would trust a program'
-        ) from error
-    except (RuntimeError, EOFError, OSError, KeyError, ValueError) as error:
-        raise CheckpointError(f'{path}: not a checkpoint, or a damaged one ({error})') from error
+    except Exception as error:  # the bytes of a damaged file lead the unpickler to errors of any kind
+        if not unsafe and (name := _refused_object(path, error)):
+            raise CheckpointError(
+                f'{path}: refused, since it holds objects that would run code ({name}). '
+                'Pass --unsafe-checkpoint if you trust its source as you would trust a program'
+            ) from error
+        raise CheckpointError(f'{path}: not a checkpoint, or a damaged one ({_in_short(error)})') from error
     if not isinstance(loaded, dict):
         raise CheckpointError(f'{path}: holds a {type(loaded).__name__}, expected a dictionary of weights')
     return loaded
@@ -69,19 +68,26 @@ def load_weights(model: nn.Module, weights: dict[str, Tensor], source: str | os.
         if name in weights and weights[name].shape != own[name].shape
     ]
     if misfits := shapes + missing + unknown:
+        entries = len({*own, *weights})
         shown = '; '.join(misfits[:3]) + ('; ...' if len(misfits) > 3 else '')
         raise CheckpointError(
-            f'{source}: does not fit {type(model).__name__} in {len(misfits)} of {len(own)} entries: {shown}'
+            f'{source}: does not fit {type(model).__name__} in {len(misfits)} of {entries} entries: {shown}'
         )
     model.load_state_dict(weights)
 
 
-def _is_archive(path: Path) -> bool:
+def _refused_object(path: Path, error: Exception) -> str | None:
+    """The name of the object that torch refused to build, cut out of its long explanation; None for a damaged file."""
+    if not isinstance(error, pickle.UnpicklingError):
+        return None
+    named = re.search(r'GLOBAL (\S+)', str(error))
     with path.open('rb') as file:
-        return file.read(2) in (b'PK', b'\x80\x02', b'\x80\x04')
+        start = file.read(2)
+    if start == b'PK':  # a whole archive, or torch had not come to its objects
+        return named[1] if named else 'of a kind that torch does not name'
+    return named[1] if named and start == b'\x80\x02' else None  # elsewhere a name is a garbled one
 
 
-def _first_global(error: pickle.UnpicklingError) -> str:
-    """The name of the refused object, cut out of torch's long explanation."""
-    words = str(error).split('GLOBAL ')
-    return words[1].split()[0] if len(words) > 1 else 'unknown'
+def _in_short(error: Exception) -> str:
+    """The kind of error and the first sentence of what is often a page of advice."""
+    return f'{type(error).__name__}: {re.split(r"[.] |[.]?$", str(error), flags=re.MULTILINE)[0]}'.rstrip(': ')

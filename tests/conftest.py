@@ -1,5 +1,7 @@
 """Fixtures that several tests share."""
 
+import gc
+import shutil
 from pathlib import Path
 
 import cv2
@@ -18,8 +20,11 @@ REAL_NYU = REPOSITORY.parent / 'shared' / 'data' / 'nyu_depth_v2'
 def fdkd_scope():
     """Types without a scope are fdkd's, and one thread keeps tiny tensors fast."""
     import_quietly('mmseg.datasets', 'mmseg.models')
+    gc.freeze()  # MMEngine collects garbage for each data set, which need not go through all that was imported
     init_default_scope('fdkd')
     torch.set_num_threads(1)
+    yield
+    gc.unfreeze()
 
 
 @pytest.fixture(scope='session')
@@ -41,6 +46,12 @@ def nyu_root(tmp_path_factory):
     (root / 'train.txt').write_text('0001\n0002\n0003\n0004\n')
     (root / 'test.txt').write_text('0005\n0006\n0007\n')
     return root
+
+
+@pytest.fixture
+def nyu_copy(nyu_root, tmp_path):
+    """A copy of ``nyu_root`` that a test may change."""
+    return shutil.copytree(nyu_root, tmp_path / 'nyu_copy')
 
 
 @pytest.fixture(scope='session')

@@ -70,12 +70,14 @@ def write_results(results: dict[str, Any], folder: Path) -> None:
 
 
 def table(results: dict[str, Any]) -> str:
-    """Per-class IoU, then the means: the student beside its teacher."""
+    """Per-class IoU, then the means: the student beside its teacher. Classes that never occur are left out."""
     models = [name for name in ('student', 'teacher') if name in results]
     drawn = PrettyTable(['IoU (%)', *(f'{name} ({results[name]["modality"]})' for name in models)])
     drawn.align, drawn.align['IoU (%)'] = 'r', 'l'
     for label in results[models[0]]['per_class']:
-        drawn.add_row([label, *(_figure(results[name]['per_class'][label]['IoU']) for name in models)])
+        figures = [results[name]['per_class'][label]['IoU'] for name in models]
+        if not all(math.isnan(figure) for figure in figures):
+            drawn.add_row([label, *map(_figure, figures)])
     drawn.add_divider()
     for metric, title in (('mIoU', 'mean IoU'), ('mAcc', 'mean accuracy'), ('aAcc', 'pixel accuracy')):
         drawn.add_row([title, *(_figure(results[name]['metrics'][metric]) for name in models)])

@@ -10,6 +10,8 @@ import numpy as np
 import torch
 from mmengine.dataset import BaseDataset
 
+from fdkd.errors import DataError
+
 
 class SampleKey(NamedTuple):
     """What a sampler hands to a data set: which sample, in which epoch, of a run with which seed."""
@@ -55,7 +57,7 @@ class MultimodalDataset(BaseDataset):
         test_mode: Whether the samples are for evaluation.
 
     Raises:
-        ValueError: If a modality is unknown.
+        DataError: If a modality is unknown, or none is asked for.
     """
 
     MODALITIES: tuple[str, ...] = ()
@@ -71,9 +73,11 @@ class MultimodalDataset(BaseDataset):
     ) -> None:
         self.split = split
         self.modalities = tuple(self.MODALITIES if modalities is None else modalities)
-        unknown = set(self.modalities) - set(self.MODALITIES)
-        if unknown or not self.modalities:
-            raise ValueError(f'{type(self).__name__} has the modalities {self.MODALITIES}, not {sorted(unknown)}')
+        if not self.modalities or set(self.modalities) - set(self.MODALITIES):
+            raise DataError(
+                f'{type(self).__name__}: asked for the modalities {list(self.modalities)}, '
+                f'expected some of {list(self.MODALITIES)}'
+            )
         super().__init__(
             data_root=str(data_root),
             data_prefix={},

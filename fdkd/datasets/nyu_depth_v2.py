@@ -68,7 +68,10 @@ class NYUDepthV2(MultimodalDataset):
     def _read_split(self, path: Path) -> list[str]:
         if not path.is_file():
             raise DataError(f'{path}: no such split file')
-        ids = path.read_text().split()
+        try:
+            ids = path.read_text().split()
+        except UnicodeDecodeError as error:
+            raise DataError(f'{path}: not a text file, expected one frame id a line') from error
         if not ids:
             raise DataError(f'{path}: the split is empty, expected one frame id a line')
         repeated = sorted({sample for sample in ids if ids.count(sample) > 1}) if len(set(ids)) < len(ids) else []

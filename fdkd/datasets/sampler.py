@@ -1,5 +1,6 @@
 """A sampler whose order depends on the seed and the epoch alone, and that can start in the middle of an epoch."""
 
+import itertools
 from collections.abc import Iterator, Sized
 
 import numpy as np
@@ -47,7 +48,7 @@ class EpochSampler(Sampler):
         order = list(range(self.size))
         if self.shuffle:
             order = np.random.default_rng([self.seed, self.epoch]).permutation(self.size).tolist()
-        order += order[: len(self) * self.world_size - self.size]
-        mine = order[self.rank :: self.world_size][self.start :]
+        filled = itertools.islice(itertools.cycle(order), len(self) * self.world_size)
+        mine = list(filled)[self.rank :: self.world_size][self.start :]
         self.start = 0
         return (SampleKey(index, self.epoch, self.seed) for index in mine)

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from fdkd.errors import ConfigError
 
-#: ``'backbone.layer4'`` reads that module's output, ``'backbone.layer4.1.relu:input'`` its input.
+#: ``'backbone.layer4'`` reads that module's output, ``'backbone.layer4.1.relu:input'`` its (first) input.
 TapPath = str
 Taps = Mapping[str, TapPath | Sequence[TapPath]]
 
@@ -60,10 +60,10 @@ class TapReader:
         finally:
             for handle in handles:
                 handle.remove()
+            values, self._values = self._values, {}  # also after an error: no tensor outlives its pass
         silent = [path for path, calls in self._calls.items() if not calls]
         if silent:
             raise ConfigError(f'the tap {silent[0]!r} did not fire: {_nearest(self.model, silent[0])}')
-        values, self._values = self._values, {}
         return result, {
             name: values[entry] if isinstance(entry, str) else [values[path] for path in entry]
             for name, entry in self.taps.items()
@@ -71,7 +71,11 @@ class TapReader:
 
     def _hook(self, path: TapPath, module: nn.Module) -> Any:
         if path.endswith(':input'):
-            return module.register_forward_pre_hook(lambda _, inputs: self._record(path, inputs[0]))
+
+            def record_input(_: nn.Module, args: tuple, kwargs: dict) -> None:
+                self._record(path, next(iter((*args, *kwargs.values())), None))
+
+            return module.register_forward_pre_hook(record_input, with_kwargs=True)
         return module.register_forward_hook(lambda _, inputs, output: self._record(path, output))
 
     def _record(self, path: TapPath, value: Tensor) -> None:

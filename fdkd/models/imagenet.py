@@ -17,8 +17,9 @@ from fdkd.registry import WEIGHT_INITIALIZERS
 class ImageNetInit:
     """Loads torchvision's ImageNet weights into a backbone with torchvision's names.
 
-    Where the backbone's first convolution has another number of input channels than the weights, the weights are
-    averaged over theirs and repeated, so that a depth map starts from the edge filters that RGB learnt.
+    Where the backbone's first convolution does not take three channels, its weights are averaged over R, G and B and
+    repeated, so that a depth map starts from the edge filters that RGB learnt. Entries of modules that the backbone
+    lacks as a whole (the classifier) are left out.
 
     Args:
         arch: torchvision's name of the architecture, for example ``'resnet18'``.
@@ -38,11 +39,14 @@ class ImageNetInit:
         own = backbone.state_dict()
         loadable = {name: _fit_channels(weights[name], own[name]) for name in own if name in weights}
         wrong = [name for name, value in loadable.items() if value.shape != own[name].shape]
-        missing = [name for name in own if name not in weights]
-        if wrong or missing:
+        # weights older than the counter of batches lack it, and nothing here reads it
+        missing = [name for name in own if name not in weights and not name.endswith('num_batches_tracked')]
+        parts = {name.partition('.')[0] for name in own}
+        unknown = [name for name in weights if name not in own and name.partition('.')[0] in parts]
+        if misfits := missing + wrong + unknown:
             raise CheckpointError(
-                f'{self.checkpoint or self.arch}: not ImageNet weights of this backbone; '
-                f'{len(missing)} parameters are missing and {len(wrong)} differ in shape, first {(missing + wrong)[0]}'
+                f'{self.checkpoint or self.arch}: not ImageNet weights of this backbone; {len(missing)} entries are '
+                f'missing, {len(wrong)} differ in shape and {len(unknown)} are unknown, first {misfits[0]}'
             )
         backbone.load_state_dict(loadable)
         print_log(f'{type(backbone).__name__}: ImageNet weights of {self.checkpoint or self.arch}', logger='current')
@@ -53,8 +57,10 @@ class ImageNetInit:
             return loaded.get('state_dict', loaded)
         weights = get_model_weights(self.arch).DEFAULT
         cached = Path(torch.hub.get_dir()) / 'checkpoints' / Path(weights.url).name
+        if cached.exists():
+            return read_checkpoint(cached)
         try:
-            return weights.get_state_dict(progress=not cached.exists(), check_hash=True)
+            return weights.get_state_dict(check_hash=True, weights_only=True)
         except (URLError, OSError, RuntimeError) as error:
             raise CheckpointError(
                 f'ImageNet weights of {self.arch} cannot be downloaded ({error}). Put {weights.url} at {cached}, '
@@ -63,7 +69,7 @@ class ImageNetInit:
 
 
 def _fit_channels(weight: Tensor, own: Tensor) -> Tensor:
-    """Averages a convolution's weight over its input channels where only their number differs."""
-    if weight.ndim != 4 or weight.shape[1] == own.shape[1] or weight.shape[0] != own.shape[0]:
+    """Averages a convolution of RGB over its input channels where the backbone's takes another number of them."""
+    if weight.ndim != 4 or weight.shape[1] != 3 or own.ndim != 4 or own.shape[1] == 3:
         return weight
     return weight.mean(1, keepdim=True).expand(-1, own.shape[1], -1, -1)

@@ -40,9 +40,10 @@ def test_the_table_shows_the_student_beside_its_teacher():
     assert rows(drawn)['pixel accuracy'] == ['50.25', '51.00']
 
 
-def test_the_table_of_a_student_alone_has_one_column():
+def test_the_table_of_a_student_alone_has_one_column_and_the_classes_that_occur():
     alone = {key: value for key, value in RESULTS.items() if key != 'teacher'}
     assert rows(table(alone))['mean accuracy'] == ['20.00']
+    assert 'bag' not in rows(table(alone))
 
 
 def test_results_are_valid_json_with_null_for_what_is_undefined(tmp_path):

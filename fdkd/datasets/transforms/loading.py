@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 from mmcv.transforms import BaseTransform
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 
 from fdkd.errors import DataError
 from fdkd.registry import TRANSFORMS
@@ -19,14 +19,16 @@ def read_image(path: str) -> np.ndarray:
     """The file's pixels as stored, ``[H, W]`` or ``[H, W, C]``.
 
     Raises:
-        DataError: If the file is absent, truncated or no image.
+        DataError: If the file is absent, truncated, no image, or has colours of 16 bits, which Pillow would halve.
     """
     try:
         with Image.open(path) as image:
+            if image.mode == 'RGB' and ';16' in str(image.tile):
+                raise DataError(f'{path}: an image with 16 bits per colour, expected 8')
             return np.asarray(image)
     except FileNotFoundError as error:
         raise DataError(f'{path}: no such file') from error
-    except (UnidentifiedImageError, OSError, SyntaxError) as error:
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         raise DataError(f'{path}: unreadable or truncated image ({error})') from error
 
 

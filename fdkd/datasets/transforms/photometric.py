@@ -30,11 +30,12 @@ class RandomHSV(BaseTransform):
         shift, saturation, value = np.random.uniform(-1, 1, 3) * self.ranges
         levels = np.arange(256)
         tables = (
-            (levels + 180 * shift) % 180,  # OpenCV stores 8-bit hue as half degrees
+            np.rint(levels + 180 * shift) % 180,  # OpenCV stores 8-bit hue as half degrees
             np.clip(levels * (1 + saturation), 0, 255),
             np.clip(levels * (1 + value), 0, 255),
         )
         hsv = cv2.cvtColor(results['img'], cv2.COLOR_BGR2HSV)
-        planes = [cv2.LUT(plane, table.astype(np.uint8)) for plane, table in zip(cv2.split(hsv), tables, strict=True)]
-        results['img'] = cv2.cvtColor(cv2.merge(planes), cv2.COLOR_HSV2BGR)
+        planes = zip(cv2.split(hsv), tables, strict=True)
+        changed = [cv2.LUT(plane, np.rint(table).astype(np.uint8)) for plane, table in planes]
+        results['img'] = cv2.cvtColor(cv2.merge(changed), cv2.COLOR_HSV2BGR)
         return results

@@ -90,6 +90,10 @@ class FourierDecoupler(nn.Module):
         dims = self.dims(x)
         with torch.autocast(x.device.type, enabled=False):
             x = x.to(torch.promote_types(x.dtype, torch.float32))
+            mean = x.mean(dims, keepdim=True)
+            # Taken off first: a constant then has empty bands, not bands of the rounding errors of a large mean, which
+            # standardisation would blow up to unit norm.
+            x = x - mean
             if len(dims) == 2 and self.mask == 'radial':
                 smooth = _radial_lowpass(x, self.cutoff)
             else:
@@ -97,8 +101,8 @@ class FourierDecoupler(nn.Module):
                 for dim in dims:
                     matrix = lowpass_matrix(x.shape[dim], self.cutoff, x.dtype, x.device)
                     smooth = _multiply(smooth, matrix, dim)
-            low = smooth if self.keep_dc else smooth - smooth.mean(dims, keepdim=True)
-            return low, x - smooth
+            low = smooth - smooth.mean(dims, keepdim=True)
+            return low + mean if self.keep_dc else low, x - smooth
 
 
 def _multiply(x: Tensor, matrix: Tensor, dim: int) -> Tensor:
@@ -110,7 +114,9 @@ def _multiply(x: Tensor, matrix: Tensor, dim: int) -> Tensor:
     return (matrix @ x.flatten(dim + 1)).view_as(x)
 
 
+# Cached tensors are made outside inference mode: made inside, they could not be saved for a later backward pass.
 @lru_cache(maxsize=64)
+@torch.inference_mode(False)
 def lowpass_matrix(n: int, cutoff: float, dtype: torch.dtype, device: torch.device) -> Tensor:
     """The ``[n, n]`` matrix that keeps the frequencies ``k / (n / 2) <= cutoff`` of a real signal, DC included."""
     low = 2 * torch.arange(n // 2 + 1, dtype=torch.float64) <= cutoff * n + 1e-9
@@ -120,6 +126,7 @@ def lowpass_matrix(n: int, cutoff: float, dtype: torch.dtype, device: torch.devi
 
 
 @lru_cache(maxsize=64)
+@torch.inference_mode(False)
 def _radial_mask(height: int, width: int, cutoff: float, device: torch.device) -> Tensor:
     """``[H, W // 2 + 1]``, true where the distance from DC, in units of Nyquist, is at most the cutoff."""
     fy = 2 * torch.fft.fftfreq(height, dtype=torch.float64)

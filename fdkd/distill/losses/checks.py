@@ -5,20 +5,27 @@ from torch import Tensor
 #: Label of a pixel or sample that does not count.
 IGNORED = 255
 
+#: Dimension of the channels by number of dimensions: ``[N, D]``, ``[N, T, D]``, ``[N, C, H, W]``.
+_CHANNEL = {2: 1, 3: 2, 4: 1}
+
 
 def same_shape(student: Tensor, teacher: Tensor) -> None:
     """Refuses two features of different shapes.
 
     Raises:
-        ValueError: With both shapes and the config line that would adapt them.
+        ValueError: With both shapes and, where only the channels differ, the config line that would adapt them.
     """
     if student.shape == teacher.shape:
         return
     message = f'student feature {tuple(student.shape)} and teacher feature {tuple(teacher.shape)} differ'
-    channel = 1 if student.ndim in (2, 4) else 2
-    if student.ndim == teacher.ndim and student.shape[channel] != teacher.shape[channel]:
+    channel = _CHANNEL.get(student.ndim)
+    if student.ndim == teacher.ndim and _differing(student, teacher) == [channel]:
         message += (
             f": add connector=dict(type='Projection', in_channels={student.shape[channel]}, "
             f'out_channels={teacher.shape[channel]}) to the loss'
         )
     raise ValueError(message)
+
+
+def _differing(student: Tensor, teacher: Tensor) -> list[int]:
+    return [dim for dim in range(student.ndim) if student.shape[dim] != teacher.shape[dim]]

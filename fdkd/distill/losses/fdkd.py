@@ -20,14 +20,15 @@ def symmetric_log(x: Tensor) -> Tensor:
         >>> symmetric_log(torch.tensor([0.0, torch.e - 1, 1 - torch.e]))
         tensor([ 0.,  1., -1.])
     """
-    # Written as two clamped halves since sign(x) * log1p(|x|) has gradient 0 at 0, where the function's slope is 1.
-    return torch.where(x >= 0, x.clamp_min(0).log1p(), -((-x).clamp_min(0).log1p()))
+    # sign(x) * log1p(|x|) and clamped halves have gradient 0 at 0 (in some versions of PyTorch), where the slope is 1.
+    logarithm = torch.where(x >= 0, x, -x).log1p()
+    return torch.where(x >= 0, logarithm, -logarithm)
 
 
 def standardise(x: Tensor, dims: tuple[int, ...], eps: float = 1e-8) -> Tensor:
-    """Eq. 7: ``x`` minus its mean, over the L2 norm of that, along ``dims``; 0 where ``x`` is constant.
+    """Eq. 7: ``x`` minus its mean, over the L2 norm of that, along ``dims``.
 
-    The norm is clamped at ``eps``, as in the published code.
+    The norm is clamped at ``eps``, as in the published code, so that an ``x`` of zeros gives zeros.
     """
     centred = x - x.mean(dims, keepdim=True)
     return centred / torch.linalg.vector_norm(centred, dim=dims, keepdim=True).clamp_min(eps)
@@ -176,9 +177,10 @@ class FDKDLoss(nn.Module):
         return {'raw': x.to(torch.promote_types(x.dtype, torch.float32))}
 
     def _distances(self, student: dict[str, Tensor], teacher: dict[str, Tensor]) -> dict[str, Tensor]:
+        dims = self.decoupler.dims(next(iter(student.values())))
         if not self.freq:
-            return {'loss_raw': (student['raw'] - teacher['raw']).square().mean()}
-        dims = self.decoupler.dims(student['low'])
+            raw = band_distance(student['raw'], teacher['raw'], dims, scale=False, reduction=self.reduction)
+            return {'loss_raw': raw}
         return {
             f'loss_{band}': weight
             * band_distance(

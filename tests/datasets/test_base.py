@@ -1,0 +1,150 @@
+"""Augmentation depends on (seed, epoch, sample id) and on nothing else."""
+
+import random
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from mmengine.config import Config
+from mmengine.dataset import pseudo_collate
+from torch.utils.data import DataLoader
+
+from fdkd.datasets import EpochSampler, NYUDepthV2, SampleKey
+from fdkd.datasets.base import seeded
+from fdkd.errors import DataError
+
+CONFIG = Path(__file__).parents[2] / 'configs' / '_base_' / 'datasets' / 'nyu_depth_v2.py'
+
+
+def train_set(root, **settings):
+    """The training set with the configured pipeline at a small size, and a crop, which draws more numbers."""
+    pipeline = Config.fromfile(CONFIG).train_pipeline
+    next(step for step in pipeline if step.type == 'mmseg.Resize').scale = (20, 16)
+    pipeline.insert(4, dict(type='mmseg.RandomCrop', crop_size=(8, 10)))
+    return NYUDepthV2(root, 'train', pipeline=pipeline, **settings)
+
+
+def tensors(sample):
+    return [sample['inputs']['rgb'], sample['inputs']['depth'], sample['data_samples'].gt_sem_seg.data]
+
+
+def same(one, other):
+    return all(torch.equal(a, b) for a, b in zip(tensors(one), tensors(other), strict=True))
+
+
+def unbatched(batch):
+    pairs = zip(batch['inputs']['rgb'], batch['inputs']['depth'], batch['data_samples'], strict=True)
+    return [{'inputs': {'rgb': rgb, 'depth': depth}, 'data_samples': sample} for rgb, depth, sample in pairs]
+
+
+def global_states():
+    return random.getstate(), np.random.get_state()[1:3], torch.get_rng_state()
+
+
+def assert_undisturbed(before):
+    after = global_states()
+    assert after[0] == before[0]
+    assert np.array_equal(after[1][0], before[1][0])
+    assert after[1][1] == before[1][1]
+    assert torch.equal(after[2], before[2])
+
+
+def draw():
+    return random.random(), np.random.rand(), torch.rand(1).item()
+
+
+def test_the_same_key_gives_the_same_sample_whatever_was_drawn_before(nyu_root):
+    dataset = train_set(nyu_root)
+    keys = [SampleKey(index, epoch, seed=3) for epoch in range(3) for index in range(4)]
+    first = {key: dataset[key] for key in keys}
+    for seed, key in enumerate(reversed(keys)):
+        random.seed(seed)
+        np.random.seed(seed)
+        torch.manual_seed(seed)
+        assert same(dataset[key], first[key])
+
+
+def test_workers_change_nothing(nyu_root):
+    dataset = train_set(nyu_root)
+    batches = []
+    for workers in (0, 2):
+        sampler = EpochSampler(dataset, seed=5)
+        loader = DataLoader(
+            dataset, 2, sampler=sampler, num_workers=workers, collate_fn=pseudo_collate, persistent_workers=workers > 0
+        )
+        batches.append([])
+        for epoch in range(2):
+            sampler.set_epoch(epoch)
+            batches[-1] += list(loader)
+    for alone, shared in zip(*batches, strict=True):
+        for one, other in zip(unbatched(alone), unbatched(shared), strict=True):
+            assert one['data_samples'].sample_id == other['data_samples'].sample_id
+            assert same(one, other)
+
+
+@pytest.mark.parametrize('other', [SampleKey(0, 2, 7), SampleKey(0, 1, 8), SampleKey(1, 1, 7)])
+def test_another_epoch_seed_or_id_augments_otherwise(nyu_copy, other):
+    for kind, suffix in (('rgb', 'jpg'), ('depth', 'png'), ('label40', 'png')):  # the same frame under a second id
+        shutil.copy(nyu_copy / kind / f'0001.{suffix}', nyu_copy / kind / f'0002.{suffix}')
+    dataset = train_set(nyu_copy)
+    assert not same(dataset[SampleKey(0, 1, 7)], dataset[other])
+
+
+def test_augmenting_leaves_the_global_generators_alone(nyu_root):
+    dataset = train_set(nyu_root)
+    before = global_states()
+    dataset[SampleKey(0, 0, 0)]
+    assert_undisturbed(before)
+
+
+def test_a_failing_transform_leaves_the_global_generators_alone():
+    before = global_states()
+
+    def fail():
+        with seeded(0, 0, 'a'):
+            draw()
+            raise DataError('damaged')
+
+    with pytest.raises(DataError, match='damaged'):
+        fail()
+    assert_undisturbed(before)
+
+
+def test_every_global_generator_follows_the_key():
+    def numbers(*key):
+        with seeded(*key):
+            return draw()
+
+    reference = numbers(1, 2, 'a')
+    assert numbers(1, 2, 'a') == reference
+    for key in ((2, 1, 'a'), (0, 2, 'a'), (1, 3, 'a'), (1, 2, 'b')):
+        assert not set(numbers(*key)) & set(reference)
+
+
+def test_a_bare_index_is_epoch_0_of_seed_0(nyu_root):
+    dataset = train_set(nyu_root)
+    assert same(dataset[2], dataset[SampleKey(2, 0, 0)])
+
+
+def test_indices_choose_samples(nyu_root):
+    def ids(indices):
+        dataset = NYUDepthV2(nyu_root, 'train', indices=indices)
+        return [dataset.get_data_info(index)['sample_id'] for index in range(len(dataset))]
+
+    assert ids(2) == ['0001', '0002']
+    assert ids([3, 0]) == ['0004', '0001']
+
+
+def test_transforms_may_draw_from_any_global_generator(nyu_root):
+    dataset = NYUDepthV2(nyu_root, 'train', pipeline=[lambda results: draw()])
+    one, again, other = (dataset[SampleKey(0, epoch, 0)] for epoch in (0, 0, 1))
+    assert one == again
+    assert not set(one) & set(other)
+
+
+@pytest.mark.parametrize('modalities', [['rgb', 'thermal'], []])
+def test_modalities_that_the_data_set_lacks_are_refused(nyu_root, modalities):
+    with pytest.raises(DataError, match=r"NYUDepthV2: asked for the modalities \[.*\], expected some of \['rgb', 'dep"):
+        NYUDepthV2(nyu_root, 'train', modalities=modalities)

@@ -1,0 +1,41 @@
+"""The message for two features that cannot be compared."""
+
+import pytest
+import torch
+
+from fdkd.distill.losses.checks import same_shape
+
+
+@pytest.mark.parametrize('shape', [(3,), (2, 8), (2, 5, 8), (2, 8, 4, 4), (2, 8, 1, 4, 4)])
+def test_equal_shapes_pass(shape):
+    same_shape(torch.zeros(shape), torch.ones(shape))
+
+
+@pytest.mark.parametrize(
+    ('student', 'teacher'), [((2, 8), (2, 6)), ((2, 5, 8), (2, 5, 6)), ((2, 8, 4, 3), (2, 6, 4, 3))]
+)
+def test_channels_that_differ_name_both_shapes_and_the_connector(student, teacher):
+    with pytest.raises(ValueError, match='differ') as error:
+        same_shape(torch.zeros(student), torch.zeros(teacher))
+    assert str(error.value) == (
+        f'student feature {student} and teacher feature {teacher} differ: '
+        "add connector=dict(type='Projection', in_channels=8, out_channels=6) to the loss"
+    )
+
+
+@pytest.mark.parametrize(
+    ('student', 'teacher'),
+    [
+        ((2, 8), (3, 8)),  # batches
+        ((2, 5, 8), (2, 6, 8)),  # lengths
+        ((2, 8, 4, 4), (2, 8, 8, 8)),  # sizes
+        ((2, 8, 4, 4), (2, 6, 8, 8)),  # more than a connector adapts
+        ((2, 8), (2, 5, 8)),  # kinds
+        ((3,), (4,)),
+        ((2, 8, 4, 3, 3), (2, 8, 5, 3, 3)),
+    ],
+)
+def test_what_no_connector_adapts_suggests_none(student, teacher):
+    with pytest.raises(ValueError, match='differ') as error:
+        same_shape(torch.zeros(student), torch.zeros(teacher))
+    assert str(error.value) == f'student feature {student} and teacher feature {teacher} differ'
