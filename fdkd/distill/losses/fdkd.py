@@ -20,9 +20,10 @@ def symmetric_log(x: Tensor) -> Tensor:
         >>> symmetric_log(torch.tensor([0.0, torch.e - 1, 1 - torch.e]))
         tensor([ 0.,  1., -1.])
     """
-    # sign(x) * log1p(|x|) and clamped halves have gradient 0 at 0 (in some versions of PyTorch), where the slope is 1.
-    logarithm = torch.where(x >= 0, x, -x).log1p()
-    return torch.where(x >= 0, logarithm, -logarithm)
+    # A constant sign of 1 or -1 keeps the slope of 1 at 0, where torch.sign, torch.abs and (in some versions of PyTorch)
+    # clamped halves have gradient 0. torch.where has it too, but on a CPU takes several times as long as the logarithm.
+    sign = torch.ones_like(x).copysign(x.detach())
+    return sign * (sign * x).log1p()
 
 
 def standardise(x: Tensor, dims: tuple[int, ...], eps: float = 1e-8) -> Tensor:

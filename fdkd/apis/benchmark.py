@@ -1,0 +1,150 @@
+"""What the benchmarks share: generated batches, paired timings, intervals, and a record of where they were taken."""
+
+import argparse
+import json
+import os
+import platform
+import random
+import shlex
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from mmengine.structures import PixelData
+from mmseg.structures import SegDataSample
+from rich.progress import track
+from torch import Generator, Tensor
+
+from fdkd.distill.losses.checks import IGNORED
+from fdkd.errors import ConfigError
+from fdkd.version import __version__
+
+#: With fewer values, not even the range from the smallest to the largest holds the median with 95 % probability.
+FEWEST = 6
+#: One sample's random pixels by modality, in the shape and dtype in which the data sets' pipelines pack them.
+_PIXELS: dict[str, Callable[[int, int, Generator], Tensor]] = {
+    'rgb': lambda height, width, seeded: torch.randint(256, (3, height, width), dtype=torch.uint8, generator=seeded),
+    'depth': lambda height, width, seeded: 10 * torch.rand(1, height, width, generator=seeded),
+}
+
+
+class Interval(NamedTuple):
+    """A median, its 95 % interval, and the number of values."""
+
+    median: float
+    low: float
+    high: float
+    count: int
+
+
+def positive(text: str) -> int:
+    """``'3'`` as ``3``, for argparse; refuses what is not a whole number above 0."""
+    if not (text.isdecimal() and int(text)):
+        raise argparse.ArgumentTypeError(f'{text!r}, expected a whole number above 0')
+    return int(text)
+
+
+def synthetic_batch(
+    modalities: Sequence[str], num_classes: int, size: tuple[int, int], batch_size: int, seed: int = 0
+) -> dict[str, Any]:
+    """A collated training batch of random pixels (``size`` is width and height) and labels, a tenth of them void.
+
+    Raises:
+        ConfigError: If a modality is not known here.
+    """
+    if unknown := set(modalities) - set(_PIXELS):
+        raise ConfigError(f'no input can be generated for {sorted(unknown)}, only for {", ".join(_PIXELS)}')
+    shape, seeded = size[::-1], Generator().manual_seed(seed)
+    inputs = {name: [_PIXELS[name](*shape, seeded) for _ in range(batch_size)] for name in modalities}
+    labels = torch.randint(num_classes, (batch_size, 1, *shape), generator=seeded)
+    labels[torch.rand(labels.shape, generator=seeded) < 0.1] = IGNORED
+    meta = {'sample_id': 'generated', 'ori_shape': shape, 'img_shape': shape}
+    samples = [SegDataSample(metainfo=meta, gt_sem_seg=PixelData(data=label)) for label in labels]
+    return {'inputs': inputs, 'data_samples': samples}
+
+
+def interleaved(names: Sequence[str], repeats: int, seed: int = 0) -> list[list[str]]:
+    """For each repeat all ``names`` in a random order of its own, so that drift and bursts of load favour none."""
+    draw = random.Random(seed)
+    return [draw.sample(names, len(names)) for _ in range(repeats)]
+
+
+def time_interleaved(
+    tasks: Mapping[str, Callable[[], Any]], repeats: int, title: str, warmup: int = 2, seed: int = 0
+) -> dict[str, list[float]]:
+    """Seconds of each task in each of ``repeats``, after ``warmup`` that do not count, under a progress bar.
+
+    The values at one place of all lists were taken next to each other, so their ratios suffer least from noise.
+    """
+    seconds: dict[str, list[float]] = {name: [] for name in tasks}
+    order = [name for repeat in interleaved(list(tasks), warmup + repeats, seed) for name in repeat]
+    for name in track(order, title, auto_refresh=False, transient=True):  # draws between the measurements alone
+        synchronise()
+        start = time.perf_counter()
+        tasks[name]()
+        synchronise()
+        seconds[name].append(time.perf_counter() - start)
+    return {name: values[warmup:] for name, values in seconds.items()}
+
+
+def synchronise() -> None:
+    """Waits for the GPU, where there is one."""
+    if torch.cuda.is_available():
+        torch.cuda.synchronize()
+
+
+def peak_memory(task: Callable[[], Any]) -> int | None:
+    """Bytes that ``task`` takes on the GPU at its peak, beyond what lies there already; ``None`` on a CPU."""
+    if not torch.cuda.is_available():
+        return None
+    torch.cuda.reset_peak_memory_stats()
+    before = torch.cuda.memory_allocated()
+    task()
+    return torch.cuda.max_memory_allocated() - before
+
+
+def median_interval(values: Sequence[float], seed: int = 0) -> Interval:
+    """The median and its 95 % interval: percentiles of the medians of resamples (bootstrap)."""
+    medians = np.median(np.random.default_rng(seed).choice(values, (10_000, len(values))), axis=1)
+    low, high = np.quantile(medians, [0.025, 0.975])
+    return Interval(float(np.median(values)), float(low), float(high), len(values))
+
+
+def environment() -> dict[str, Any]:
+    """What figures depend on beside the code: the call, the commit, the machine and what else kept it busy."""
+    info = Path('/proc/cpuinfo').read_text() if os.path.exists('/proc/cpuinfo') else ''
+    processor = info.partition('model name\t: ')[2].partition('\n')[0] or platform.processor() or 'cpu'
+    return {
+        'date': datetime.now(timezone.utc).isoformat(timespec='seconds'),
+        'command': shlex.join(sys.argv),
+        **_commit(),
+        'device': torch.cuda.get_device_name() if torch.cuda.is_available() else processor,
+        'threads': torch.get_num_threads(),
+        'load': os.getloadavg()[0],
+        'versions': {'fdkd': __version__, 'torch': torch.__version__, 'python': platform.python_version()},
+    }
+
+
+def write_json(path: Path, figures: Mapping[str, Any]) -> None:
+    """Writes ``figures`` in one step, so that the file is the old one or the new one."""
+    partial = path.with_name(f'{path.name}.partial')
+    partial.write_text(json.dumps(figures, indent=2, allow_nan=False) + '\n')
+    partial.replace(path)
+
+
+def _commit() -> dict[str, Any]:
+    """The commit of the checkout that fdkd runs from, and whether tracked files differ from it; else ``None``."""
+    git = ['git', '--no-optional-locks', '-C', str(Path(__file__).parents[1])]
+    calls = (['rev-parse', '--show-prefix', 'HEAD'], ['status', '--porcelain', '-uno', ':/'])
+    try:
+        place, status = (subprocess.check_output([*git, *call], text=True, stderr=subprocess.DEVNULL) for call in calls)
+    except (OSError, subprocess.CalledProcessError):
+        place = status = ''
+    known = place.startswith('fdkd/\n')  # an installed copy may lie below another project's checkout
+    return {'commit': place.split()[1] if known else None, 'modified': bool(status) if known else None}

@@ -1,0 +1,195 @@
+"""What benchmarks share; nothing is timed here."""
+
+import json
+import os
+import subprocess
+import sys
+from argparse import ArgumentTypeError
+from itertools import permutations
+
+import numpy as np
+import pytest
+import torch
+from mmengine.config import Config
+from mmengine.dataset import pseudo_collate
+from scipy.stats import binom
+
+from fdkd.apis import benchmark
+from fdkd.datasets.transforms import PackSegmentation
+from fdkd.errors import ConfigError
+from fdkd.registry import MODELS
+
+WIDTH, HEIGHT = 12, 8
+
+
+@pytest.fixture
+def batch():
+    return benchmark.synthetic_batch(('rgb', 'depth'), 40, (WIDTH, HEIGHT), batch_size=3)
+
+
+def exact_bounds(count):
+    """Percentiles of the bootstrap median of 1..count (odd): it is at most k if most of the resample is."""
+    at_most = 1 - binom.cdf(count // 2, count, np.arange(1, count + 1) / count)
+    return 1 + int(np.argmax(at_most >= 0.025)), 1 + int(np.argmax(at_most >= 0.975))
+
+
+@pytest.mark.parametrize('count', [7, 11, 29])
+def test_interval_equals_the_exact_bootstrap_distribution(count):
+    values = np.random.default_rng(0).permutation(count) + 1.0
+    assert benchmark.median_interval(values) == ((count + 1) / 2, *exact_bounds(count), count)
+
+
+def test_interval_of_an_outlier_stays_where_the_values_are():
+    interval = benchmark.median_interval([1.0] * 9 + [50.0])
+    assert interval == (1.0, 1.0, 1.0, 10)
+
+
+def test_interval_depends_on_its_seed_alone():
+    values = np.random.default_rng(0).normal(size=10)
+    assert benchmark.median_interval(values, seed=3) == benchmark.median_interval(values, seed=3)
+
+
+def test_one_value_is_its_own_interval():
+    assert benchmark.median_interval([1.5]) == (1.5, 1.5, 1.5, 1)
+
+
+def test_fewest_values_are_those_whose_range_can_hold_the_median_with_95_percent():
+    misses = [2 * 0.5**count for count in (benchmark.FEWEST - 1, benchmark.FEWEST)]
+    assert misses[0] > 0.05 > misses[1]
+
+
+def test_order_is_interleaved_and_random_and_repeatable():
+    order = benchmark.interleaved(['a', 'b', 'c'], repeats=60)
+    assert all(sorted(repeat) == ['a', 'b', 'c'] for repeat in order)
+    assert {tuple(repeat) for repeat in order} == set(permutations('abc'))
+    assert benchmark.interleaved(['a', 'b', 'c'], repeats=60) == order
+    assert benchmark.interleaved(['a', 'b', 'c'], repeats=60, seed=1) != order
+
+
+def test_each_task_runs_once_per_repeat_and_warm_up_does_not_count(monkeypatch):
+    calls, clock = [], iter(range(1000))
+    monkeypatch.setattr(benchmark.time, 'perf_counter', lambda: next(clock) ** 2)
+    tasks = {name: lambda name=name: calls.append(name) for name in 'ab'}
+    seconds = benchmark.time_interleaved(tasks, repeats=5, title='', warmup=2)
+    assert calls == [name for repeat in benchmark.interleaved('ab', 7) for name in repeat]
+    # The n-th call of all starts at (2n)^2 and ends at (2n + 1)^2.
+    for name in 'ab':
+        assert seconds[name] == [4 * n + 1 for n, call in enumerate(calls) if call == name][2:]
+
+
+def test_batch_is_packed_as_the_pipelines_pack_theirs(batch):
+    results = {
+        'rgb_path': '', 'sample_id': 'a', 'ori_shape': (HEIGHT, WIDTH), 'img_shape': (HEIGHT, WIDTH),
+        'img': np.zeros((HEIGHT, WIDTH, 3), np.uint8), 'depth': np.zeros((HEIGHT, WIDTH), np.float32),
+        'gt_seg_map': np.zeros((HEIGHT, WIDTH), np.uint8),
+    }  # fmt: skip
+    packed = pseudo_collate([PackSegmentation().transform(results)] * 3)
+    assert described(batch) == described(packed)
+    assert batch['data_samples'][0].metainfo.keys() == packed['data_samples'][0].metainfo.keys()
+
+
+def described(batch):
+    labels = [sample.gt_sem_seg.data for sample in batch['data_samples']]
+    tensors = {**batch['inputs'], 'label': labels}
+    return {name: [(x.shape, x.dtype) for x in tensors[name]] for name in sorted(tensors)}
+
+
+def test_batch_passes_the_preprocessor_of_the_configs(batch):
+    cfg = Config.fromfile('configs/fdkd/nyu_rgb_from_depth.py')
+    inputs = MODELS.build(cfg.model.data_preprocessor)(batch, training=True)['inputs']
+    assert {name: x.shape for name, x in inputs.items()} == {
+        'rgb': (3, 3, HEIGHT, WIDTH),
+        'depth': (3, 1, HEIGHT, WIDTH),
+    }
+    assert all(x.std() > 0.5 for x in inputs.values())
+
+
+def test_labels_are_classes_and_some_void():
+    batch = benchmark.synthetic_batch(('rgb',), 5, (64, 64), batch_size=2)
+    labels = torch.cat([sample.gt_sem_seg.data for sample in batch['data_samples']])
+    assert set(labels.unique().tolist()) == {0, 1, 2, 3, 4, 255}
+    assert 0.05 < (labels == 255).float().mean() < 0.15
+
+
+def test_batch_is_repeatable_and_its_samples_differ(batch):
+    again = benchmark.synthetic_batch(('rgb', 'depth'), 40, (WIDTH, HEIGHT), batch_size=3)
+    for name in ('rgb', 'depth'):
+        assert all(torch.equal(*pair) for pair in zip(batch['inputs'][name], again['inputs'][name], strict=True))
+        assert not torch.equal(*batch['inputs'][name][:2])
+
+
+def test_unknown_modality_is_an_error():
+    with pytest.raises(ConfigError, match=r"\['smell'\], only for rgb, depth"):
+        benchmark.synthetic_batch(('rgb', 'smell'), 40, (WIDTH, HEIGHT), batch_size=1)
+
+
+@pytest.mark.parametrize('text', ['0', '-1', '1.5', 'many', ''])
+def test_counts_are_whole_and_positive(text):
+    assert benchmark.positive('12') == 12
+    with pytest.raises(ArgumentTypeError, match='above 0'):
+        benchmark.positive(text)
+
+
+def test_json_is_read_back(tmp_path):
+    path = tmp_path / 'figures.json'
+    path.write_text('old')
+    benchmark.write_json(path, {'ratio': benchmark.Interval(1.0, 0.9, 1.1, 10)._asdict(), 'none': None})
+    assert json.loads(path.read_text()) == {
+        'ratio': {'median': 1.0, 'low': 0.9, 'high': 1.1, 'count': 10},
+        'none': None,
+    }
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_json_without_a_meaning_keeps_the_old_file(tmp_path):
+    path = tmp_path / 'figures.json'
+    path.write_text('old')
+    with pytest.raises(ValueError, match='JSON compliant'):
+        benchmark.write_json(path, {'ratio': float('nan')})
+    assert path.read_text() == 'old'
+
+
+def test_environment_says_what_figures_depend_on(monkeypatch):
+    monkeypatch.setattr(sys, 'argv', ['tools/benchmark/some.py', '--json', 'a file'])
+    found = benchmark.environment()
+    assert found['command'] == "tools/benchmark/some.py --json 'a file'"
+    assert found['threads'] == torch.get_num_threads()
+    assert found['versions']['torch'] == torch.__version__
+    assert found['device']
+    assert found['date'].endswith('+00:00')
+    json.dumps(found, allow_nan=False)
+
+
+@pytest.fixture
+def checkout(tmp_path, monkeypatch):
+    """A repository of its own with a package ``fdkd``, from which the module seems to run; returns a caller of git."""
+    (tmp_path / 'fdkd' / 'apis').mkdir(parents=True)
+    (tmp_path / 'fdkd' / 'apis' / 'benchmark.py').write_text('')
+    monkeypatch.setattr(benchmark, '__file__', str(tmp_path / 'fdkd' / 'apis' / 'benchmark.py'))
+    for name in [name for name in os.environ if name.startswith('GIT_')]:
+        monkeypatch.delenv(name)
+    identity = ['-c', 'user.name=a', '-c', 'user.email=a@b.c', '-c', 'core.hooksPath=/dev/null']
+
+    def git(*arguments):
+        return subprocess.check_output(['git', *identity, *arguments], cwd=tmp_path, text=True).strip()
+
+    git('init', '-q')
+    git('add', '.')
+    git('commit', '-qm', 'a')
+    return git
+
+
+def test_commit_of_a_checkout_and_whether_it_was_modified(checkout, tmp_path):
+    head = checkout('rev-parse', 'HEAD')
+    assert benchmark._commit() == {'commit': head, 'modified': False}
+    (tmp_path / 'fdkd' / 'apis' / 'benchmark.py').write_text('changed')
+    assert benchmark._commit() == {'commit': head, 'modified': True}
+
+
+def test_no_commit_outside_a_checkout(checkout, tmp_path, monkeypatch):
+    installed = tmp_path / 'env' / 'site-packages' / 'fdkd' / 'apis'
+    installed.mkdir(parents=True)
+    monkeypatch.setattr(benchmark, '__file__', str(installed / 'benchmark.py'))
+    assert benchmark._commit() == {'commit': None, 'modified': None}
+    monkeypatch.setenv('PATH', '')
+    assert benchmark._commit() == {'commit': None, 'modified': None}
