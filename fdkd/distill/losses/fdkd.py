@@ -20,8 +20,8 @@ def symmetric_log(x: Tensor) -> Tensor:
         >>> symmetric_log(torch.tensor([0.0, torch.e - 1, 1 - torch.e]))
         tensor([ 0.,  1., -1.])
     """
-    # A constant sign of 1 or -1 keeps the slope of 1 at 0, where torch.sign, torch.abs and (in some versions of PyTorch)
-    # clamped halves have gradient 0. torch.where has it too, but on a CPU takes several times as long as the logarithm.
+    # A constant sign of 1 or -1 keeps the slope of 1 at 0, where torch.sign, torch.abs and (in some PyTorch versions)
+    # clamped halves have gradient 0. torch.where keeps it too, but on a CPU takes longer than the logarithm itself.
     sign = torch.ones_like(x).copysign(x.detach())
     return sign * (sign * x).log1p()
 
