@@ -1,9 +1,4 @@
 """NYU-Depth V2: segmentation from RGB alone."""
 
-_base_ = [
-    '../_base_/datasets/nyu_depth_v2.py',
-    '../_base_/models/deeplabv3plus_r18.py',
-    '../_base_/schedules/segmentation_50e.py',
-    '../_base_/default_runtime.py',
-]
+_base_ = '../_base_/nyu_segmentation.py'
 model = dict(type='SingleModality', modality='rgb', model=_base_.segmentor.rgb)
