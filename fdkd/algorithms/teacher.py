@@ -25,6 +25,8 @@ class Frozen:
         self.module = module.eval().requires_grad_(False)
 
     def __deepcopy__(self, memo: dict) -> 'Frozen':
+        # What else of the owner refers to the module or a part of it (a reader of taps) shares it as well.
+        memo.update({id(part): part for part in self.module.modules()})
         return self
 
 

@@ -94,6 +94,12 @@ def test_the_teacher_stays_out_of_state_optimizer_and_copies(model):
     assert not any('teacher' in name for name in average.state_dict())
 
 
+def test_a_copy_distils_from_the_same_teacher(model):
+    model.eval()
+    expected, copied = (m.loss(*batch())['feat.loss'] for m in (model, copy.deepcopy(model)))
+    torch.testing.assert_close(copied, expected, rtol=0, atol=0)
+
+
 def test_the_teacher_follows_the_model_and_stays_in_evaluation_mode():
     model = distiller().double().train()
     assert next(model.teacher.parameters()).dtype == torch.float64

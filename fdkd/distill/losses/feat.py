@@ -29,7 +29,7 @@ def feature_mse_loss(student: Tensor, teacher: Tensor) -> Tensor:
         2.5
     """
     same_shape(student, teacher)
-    dtype = torch.promote_types(student.dtype, torch.float32)
+    dtype = torch.promote_types(torch.promote_types(student.dtype, teacher.dtype), torch.float32)
     return (student.to(dtype) - teacher.to(dtype)).square().mean()
 
 
