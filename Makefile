@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV ?= .venv
 FRAMES ?= 400
 TRAIN ?= 300
-EPOCHS ?= 8
+EPOCHS ?= 6
 DEMO_DATA ?= data/rooms
 DEMO_WORK ?= work_dirs/demo/rooms_rgb_from_depth
 

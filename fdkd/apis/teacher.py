@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from mmengine.config import Config
-from mmengine.dist import broadcast_object_list
+from mmengine.dist import broadcast_object_list, is_main_process
 
 from fdkd.apis.config import all_options, load_config, run_name
 from fdkd.apis.options import RunOptions
@@ -58,7 +58,8 @@ def ensure_teacher(
     broadcast_object_list(found)  # rank 0 decides, so that no rank trains alone
     done = [path for path in found if path != 'None']
     if not done:
-        print(f'no trained {teacher.modality} teacher of {teacher.config} yet: training it first, in {beside}')
+        if is_main_process():
+            print(f'no trained {teacher.modality} teacher of {teacher.config} yet: training it first, in {beside}')
         train(Path(teacher.config), teacher_options, beside)
         done = [str(beside / STUDENT_FILE)]
     teacher.checkpoint = done[0]

@@ -143,7 +143,7 @@ class Runner(MMEngineRunner):
         algorithm, dataset = self.algorithm, self.train_dataloader.dataset
         meta = {
             **position,
-            'finished': position['epoch'] >= self.max_epochs,
+            'finished': position['iter'] >= self.max_iters,
             'modality': algorithm.modality,
             'classes': list(dataset.metainfo['classes']),
             'palette': [list(colour) for colour in dataset.metainfo.get('palette', [])],

@@ -27,7 +27,7 @@ def test_training_reads_both_modalities_and_evaluation_the_students():
 
 def test_the_demo_changes_only_data_size_and_length():
     demo = load_config('configs/demo/rooms_rgb_from_depth.py', RunOptions())
-    options = RunOptions(data_root='data/rooms', size=(128, 96), epochs=8, batch_size=8, pretrained='none')
+    options = RunOptions(data_root='data/rooms', size=(128, 96), epochs=6, batch_size=8, pretrained='none')
     assert config_hash(demo) == config_hash(load_config(CONFIG, options))
 
 
