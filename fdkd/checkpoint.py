@@ -45,7 +45,7 @@ def read_checkpoint(
 def write_checkpoint(checkpoint: dict[str, Any], path: str | os.PathLike) -> None:
     """Writes beside ``path``, flushes to the disk and renames, so that ``path`` is the old file or the new one."""
     path = Path(path)
-    partial = path.with_name(f'{path.name}.partial')
+    partial = path.with_name(f'{path.name}.{os.getpid()}.partial')
     with partial.open('wb') as file:
         torch.save(checkpoint, file)
         file.flush()

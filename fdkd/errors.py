@@ -17,5 +17,9 @@ class CheckpointError(FdkdError):
     """A checkpoint cannot be read, or does not fit the model."""
 
 
+class LossError(FdkdError, ValueError):
+    """A loss cannot be computed on what its config gives it."""
+
+
 class NonFiniteLossError(FdkdError):
     """The loss is NaN or infinite."""

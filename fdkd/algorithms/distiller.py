@@ -9,7 +9,7 @@ from torch.nn.functional import interpolate
 from fdkd.algorithms.base import Algorithm
 from fdkd.algorithms.teacher import Frozen, build_teacher
 from fdkd.distill.taps import TapReader, resolve_taps
-from fdkd.errors import ConfigError
+from fdkd.errors import ConfigError, LossError
 from fdkd.registry import ALGORITHMS, CONNECTORS, DISTILL_LOSSES
 
 
@@ -93,7 +93,7 @@ class CrossModalDistiller(Algorithm):
             value = self.losses[name](self.connectors[name](pair[0]), pair[1], target)
             parts = {'loss': value} if isinstance(value, Tensor) else value
             if lost := [key for key in parts if 'loss' not in key]:
-                raise ValueError(f"the loss {name!r} returns {lost}; only keys that contain 'loss' are trained on")
+                raise LossError(f"the loss {name!r} returns {lost}; only keys that contain 'loss' are trained on")
             losses |= {f'{name}.{key}': self.weights[name] * part for key, part in parts.items()}
         return losses
 

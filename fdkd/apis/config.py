@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 from mmengine.config import Config
+from mmengine.dist import get_world_size
 from mmengine.registry import init_default_scope
 
 from fdkd.apis.options import RunOptions
@@ -17,6 +18,7 @@ from fdkd.errors import ConfigError
 
 #: What decides the weights that a training ends with; everything else may change without invalidating them.
 _HASHED_KEYS = (
+    'load_from',
     'model',
     'train_dataloader',
     'train_cfg',
@@ -40,8 +42,7 @@ def load_config(path: str | Path, options: RunOptions) -> Config:
     """
     cfg = _read(Path(path))
     all_options(cfg, options).apply(cfg)
-    if options.cfg_options:
-        cfg.merge_from_dict(options.cfg_options)
+    _merge(cfg, options.cfg_options)
     import_quietly('mmseg.datasets', 'mmseg.models')
     init_default_scope(cfg.get('default_scope', 'fdkd'))
     validate(cfg, str(path))
@@ -60,13 +61,14 @@ def all_options(cfg: Config, options: RunOptions) -> RunOptions:
 
 def run_name(path: str | Path) -> str:
     """The run's name after its config's place, for example ``fdkd/nyu_rgb_from_depth``."""
-    path = Path(path)
+    path = Path(path).resolve()
     return f'{path.parent.name}/{path.stem}'
 
 
 def config_hash(cfg: Config) -> str:
     """Twelve hexadecimal digits that change with anything that decides the trained weights."""
     decisive = _without({key: cfg.get(key) for key in _HASHED_KEYS}, _NOT_HASHED)
+    decisive['world_size'] = get_world_size()  # the total batch grows with it
     return hashlib.sha256(json.dumps(decisive, sort_keys=True, default=str).encode()).hexdigest()[:12]
 
 
@@ -77,6 +79,15 @@ def _read(path: Path) -> Config:
         return Config.fromfile(path)
     except Exception as error:  # a config is a program: whatever it raises is a mistake in it
         raise ConfigError(f'{path}: cannot be read: {type(error).__name__}: {error}') from error
+
+
+def _merge(cfg: Config, changes: dict[str, Any]) -> None:
+    if late := [key for key in changes if key.split('.')[0] == 'run_options']:
+        raise ConfigError(f'--cfg-options {late[0]}: use the option itself, for example --epochs')
+    try:
+        cfg.merge_from_dict(changes)
+    except (AssertionError, IndexError, KeyError, TypeError, ValueError) as error:
+        raise ConfigError(f'--cfg-options {" ".join(changes)}: {type(error).__name__}: {error}') from error
 
 
 def _choose_modalities(cfg: Config) -> None:

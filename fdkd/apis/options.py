@@ -51,7 +51,8 @@ class RunOptions:
                 near = difflib.get_close_matches(name, names, n=1)
                 hint = f'did you mean {near[0]}?' if near else f'the options are {", ".join(names)}'
                 raise ConfigError(f'{source}: run_options.{name}: no such option; {hint}')
-        return replace(self, **{name: value for name, value in defaults.items() if not getattr(self, name)})
+        said = {name for name in names if getattr(self, name) not in (None, {}) and getattr(self, name) is not False}
+        return replace(self, **{name: value for name, value in defaults.items() if name not in said})
 
     def apply(self, cfg: Config) -> None:
         """Changes ``cfg`` in place.

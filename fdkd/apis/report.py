@@ -56,6 +56,7 @@ def description(cfg: Config) -> dict[str, Any]:
         'config': cfg.filename,
         'config_hash': cfg.config_hash,
         'seed': cfg.randomness.seed,
+        'teacher_checkpoint': cfg.model.get('teacher', {}).get('checkpoint'),
         'data_root': cfg.test_dataloader.dataset.data_root,
         'device': torch.cuda.get_device_name() if torch.cuda.is_available() else platform.processor() or 'cpu',
         'versions': {'fdkd': __version__, 'torch': torch.__version__, 'mmengine': mmengine.__version__},

@@ -37,6 +37,8 @@ def ensure_teacher(
         ConfigError: If there is neither a checkpoint nor a config to train one with.
     """
     teacher = cfg.model.teacher
+    if 'config' in teacher and 'model' not in teacher:
+        teacher.config = str(_locate(teacher.config, cfg.filename))
     if given or teacher.get('checkpoint'):
         teacher.checkpoint = str(given or teacher.checkpoint)
         return
@@ -44,7 +46,6 @@ def ensure_teacher(
         raise ConfigError(
             f'the teacher of modality {teacher.modality!r} has neither a checkpoint nor a config to train'
         )
-    teacher.config = str(_locate(teacher.config, cfg.filename))
     teacher_options = replace(all_options(cfg, options), cfg_options={})
     teacher_cfg = load_config(teacher.config, teacher_options)
     if teacher_cfg.model.modality != teacher.modality:

@@ -42,8 +42,8 @@ def test(
     Raises:
         FdkdError: For every expected failure, see :mod:`fdkd.errors`.
     """
-    cfg = load_config(config, options or RunOptions())
     setup_distributed(launcher)
+    cfg = load_config(config, options or RunOptions())
     student = cfg.model.get('student', cfg.model)
     algorithm = SingleModality(student.modality, student.model, cfg.model.get('data_preprocessor'))
     weights = student_weights(checkpoint, student.modality, algorithm.student.num_classes, unsafe_checkpoint)

@@ -12,6 +12,7 @@ from fdkd.apis.report import report
 from fdkd.apis.teacher import ensure_teacher
 from fdkd.engine.launch import setup_distributed
 from fdkd.engine.runner import Runner
+from fdkd.errors import ConfigError
 
 WORK_DIRS = Path('work_dirs')
 
@@ -44,8 +45,8 @@ def train(
         FdkdError: For every expected failure, see :mod:`fdkd.errors`.
     """
     options = options or RunOptions()
-    cfg = load_config(config, options)
     setup_distributed(launcher)
+    cfg = load_config(config, options)
     if 'teacher' in cfg.model:
 
         def train_teacher(path: Path, teacher_options: RunOptions, folder: Path) -> None:
@@ -53,6 +54,8 @@ def train(
 
         ensure_teacher(cfg, options, teacher, WORK_DIRS, train_teacher)
         cfg.model.teacher.unsafe_checkpoint = unsafe_checkpoint
+    elif teacher:
+        raise ConfigError(f'--teacher {teacher}: {config} trains without a teacher')
     cfg.work_dir = str(work_dir or WORK_DIRS / run_name(config))
     cfg.resume, cfg.launcher, cfg.unsafe_checkpoint = resume, launcher, unsafe_checkpoint
     cfg.experiment_name = f'{run_name(config).replace("/", "_")}-{cfg.config_hash}'

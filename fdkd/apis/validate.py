@@ -50,7 +50,8 @@ def validate(cfg: Config, source: str) -> None:
     for key, value in cfg.items():
         if key in _SECTIONS:
             mistakes += _check(value, key, _SECTIONS[key])
-    mistakes += _check_classes(cfg)
+    mistakes += _check_modalities(cfg.get('model'))
+    mistakes += _check_classes(cfg) if isinstance(cfg.get('model'), dict) else ()
     if mistakes:
         lines = '\n'.join(f'  {number}. {mistake}' for number, mistake in enumerate(dict.fromkeys(mistakes), 1))
         raise ConfigError(f'{source}: {len(dict.fromkeys(mistakes))} mistakes\n{lines}')
@@ -118,6 +119,16 @@ def _arguments(built: Any) -> tuple[set[str], list[str], bool]:
         if not any(p.kind is p.VAR_KEYWORD for p in parameters):
             return required, list(allowed), False
     return required, list(allowed), True
+
+
+def _check_modalities(model: Any) -> Iterator[str]:
+    if not isinstance(model, dict):
+        yield f'model: {model!r}, expected a dictionary'
+        return
+    parts = {'model.student': model['student'], 'model.teacher': model.get('teacher')} if 'student' in model else {}
+    for path, part in (parts or {'model': model}).items():
+        if not isinstance(part, dict) or 'modality' not in part:
+            yield f"{path}: names no modality, for example modality='rgb'"
 
 
 def _check_classes(cfg: Config) -> Iterator[str]:

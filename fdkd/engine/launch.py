@@ -26,10 +26,10 @@ def setup_distributed(launcher: str) -> None:
     rank, world_size, local_rank = _RANK_VARIABLES[launcher]
     if rank not in os.environ:
         raise ConfigError(f'--launcher {launcher}, but {rank} is not set: start through the launcher, as in tools/*.sh')
+    os.environ.setdefault('LOCAL_RANK', os.environ[local_rank])
     if torch.cuda.is_available():
         init_dist(launcher, backend='nccl')
         return
-    os.environ.setdefault('LOCAL_RANK', os.environ[local_rank])
     os.environ.setdefault('MASTER_ADDR', '127.0.0.1')
     os.environ.setdefault('MASTER_PORT', '29500')
     torch.distributed.init_process_group('gloo', rank=int(os.environ[rank]), world_size=int(os.environ[world_size]))

@@ -9,7 +9,6 @@ from mmengine.dist import all_gather_object, get_rank, is_main_process
 from mmengine.logging import MMLogger
 from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner as MMEngineRunner
-from mmengine.runner.checkpoint import find_latest_checkpoint
 from torch import nn
 
 from fdkd.algorithms.teacher import STUDENT_PREFIX
@@ -21,6 +20,12 @@ from fdkd.errors import CheckpointError
 from fdkd.registry import RUNNERS
 
 STUDENT_FILE = 'student.pth'
+
+
+def newest_checkpoint(folder: Path) -> Path | None:
+    """The full checkpoint in ``folder`` that was written last, wherever the folder has been moved since."""
+    written = [*folder.glob('epoch_*.pth'), *folder.glob('iter_*.pth')]
+    return max(written, key=lambda path: path.stat().st_mtime_ns, default=None)
 
 
 @RUNNERS.register_module()
@@ -49,8 +54,7 @@ class Runner(MMEngineRunner):
         """Loads or resumes once, as the config asks."""
         if self._has_loaded:
             return
-        latest = find_latest_checkpoint(self.work_dir) if self._resume and not self._load_from else None
-        if self._resume and (path := self._load_from or latest):
+        if self._resume and (path := self._load_from or newest_checkpoint(Path(self.work_dir))):
             self.resume(path)
         elif self._load_from:
             self.load_checkpoint(self._load_from)
@@ -82,12 +86,17 @@ class Runner(MMEngineRunner):
         if lacking:
             raise CheckpointError(f'{filename}: cannot be resumed, it holds no {", ".join(sorted(lacking))}')
         meta = checkpoint['meta']
-        self.train_loop._epoch, self.train_loop._iter = meta['epoch'], meta['iter']
         if meta['seed'] != self.seed:
             raise CheckpointError(
                 f'{filename}: was trained with seed {meta["seed"]}, this run has seed {self.seed}: '
                 f'pass --seed {meta["seed"]} to continue it'
             )
+        if meta['config_hash'] != self.cfg.get('config_hash'):
+            raise CheckpointError(
+                f'{filename}: belongs to a run with another config, other options or another number of processes; '
+                'resume with what it was started with, or choose another --work-dir'
+            )
+        self.train_loop._epoch, self.train_loop._iter = meta['epoch'], meta['iter']
         unpack_history(self.message_hub, checkpoint['history'])
         self.optim_wrapper.load_state_dict(checkpoint['optimizer'])
         for scheduler, state in zip(self.param_schedulers, checkpoint['param_schedulers'], strict=True):
@@ -121,6 +130,7 @@ class Runner(MMEngineRunner):
             **(meta or {}),
             **position,
             'seed': self.seed,
+            'config_hash': self.cfg.get('config_hash'),
             'cfg': self.cfg.pretty_text,
             'mmengine_version': mmengine.__version__,
             'random_states': states,

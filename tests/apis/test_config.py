@@ -47,6 +47,19 @@ def test_cfg_options_change_any_key():
 
 def test_a_run_is_named_after_its_config():
     assert run_name('configs/fdkd/nyu_rgb_from_depth.py') == 'fdkd/nyu_rgb_from_depth'
+    assert run_name('my_config.py') == f'{Path.cwd().name}/my_config'
+
+
+def test_the_hash_follows_the_number_of_processes(monkeypatch):
+    alone = load_config(CONFIG, RunOptions()).config_hash
+    monkeypatch.setattr('fdkd.apis.config.get_world_size', lambda: 4)
+    assert load_config(CONFIG, RunOptions()).config_hash != alone
+
+
+@pytest.mark.parametrize('key', ['run_options.epochs', 'model.type.x', 'param_scheduler.3.power'])
+def test_a_change_that_cannot_be_meant_is_named(key):
+    with pytest.raises(ConfigError, match=f'--cfg-options {key}'):
+        load_config('configs/demo/rooms_rgb_from_depth.py', RunOptions(cfg_options={key: 3}))
 
 
 def test_a_config_that_is_absent_or_broken_is_named(tmp_path):

@@ -62,6 +62,11 @@ def test_options_of_the_command_line_win():
     assert (options.epochs, options.batch_size) == (2, 4)
 
 
+def test_zero_is_a_value():
+    options = RunOptions(seed=0, workers=0).over({'seed': 1, 'workers': 2, 'amp': True}, 'a.py')
+    assert (options.seed, options.workers, options.amp) == (0, 0, True)
+
+
 def test_an_unknown_option_of_a_config_is_named():
     with pytest.raises(ConfigError, match=r'a.py: run_options.epoch: no such option; did you mean epochs'):
         RunOptions().over({'epoch': 8}, 'a.py')

@@ -130,13 +130,13 @@ def test_a_loss_that_is_not_finite_stops_and_names_parts_and_samples(nyu_root, t
     assert not list((tmp_path / 'run').glob('epoch_2.pth'))
 
 
-def test_a_run_resumed_within_an_epoch_equals_one_that_was_not_interrupted(nyu_root, tmp_path, teacher):
-    def run(name, stop_at=None, resume=False):
+def test_a_run_resumed_within_an_epoch_equals_one_that_was_not_interrupted(nyu_root, tmp_path, teacher, monkeypatch):
+    def run(name, resume=False):
         config = write_config(
             tmp_path / f'{name}.py',
             FDKD,
             custom_imports=PROBES,
-            custom_hooks=[{'type': 'Watch', 'path': str(tmp_path / name), 'stop_at': stop_at}],
+            custom_hooks=[{'type': 'Watch', 'path': str(tmp_path / name)}],
             default_hooks={'checkpoint': {'by_epoch': False, 'interval': 1}},
         )
         folder = tmp_path / f'run_{name}'
@@ -146,8 +146,10 @@ def test_a_run_resumed_within_an_epoch_equals_one_that_was_not_interrupted(nyu_r
     whole = run('whole')
     seen = read_watch(tmp_path / 'whole')
     middle = len(seen) // 2 + 1  # one iteration into the second epoch
+    monkeypatch.setenv('STOP_AT', str(middle))
     with pytest.raises(KeyboardInterrupt):
-        run('cut', stop_at=middle)
+        run('cut')
+    monkeypatch.delenv('STOP_AT')
     resumed = run('cut', resume=True)
     assert read_watch(tmp_path / 'cut') == seen
     for name, value in whole.items():
@@ -158,6 +160,17 @@ def test_resuming_with_another_seed_is_refused(nyu_root, tmp_path, teacher):
     train(FDKD, tiny(nyu_root), work_dir=tmp_path, teacher=str(teacher))
     with pytest.raises(CheckpointError, match=r'was trained with seed 0, this run has seed 1'):
         train(FDKD, tiny(nyu_root, seed=1), work_dir=tmp_path, teacher=str(teacher), resume=True)
+
+
+def test_resuming_with_other_options_is_refused(nyu_root, tmp_path, teacher):
+    train(FDKD, tiny(nyu_root), work_dir=tmp_path, teacher=str(teacher))
+    with pytest.raises(CheckpointError, match=r'epoch_1.pth: belongs to a run with another config, other options'):
+        train(FDKD, tiny(nyu_root, epochs=3), work_dir=tmp_path, teacher=str(teacher), resume=True)
+
+
+def test_a_teacher_for_a_config_without_one_is_refused(nyu_root, teacher):
+    with pytest.raises(ConfigError, match=r'nyu_rgb.py trains without a teacher'):
+        train('configs/unimodal/nyu_rgb.py', tiny(nyu_root), teacher=str(teacher))
 
 
 def test_a_batch_that_no_split_can_fill_is_an_error(nyu_root, tmp_path, teacher):

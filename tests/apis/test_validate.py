@@ -58,6 +58,13 @@ def test_five_mistakes_are_five_lines():
     assert [line.strip()[:2] for line in text.splitlines()[1:]] == ['1.', '2.', '3.', '4.', '5.']
 
 
+def test_a_student_without_a_modality_is_named():
+    cfg = Config.fromfile(CONFIG)
+    cfg.model.student.pop('modality')
+    with pytest.raises(ConfigError, match=r'model.student: names no modality'):
+        validate(cfg, 'my.py')
+
+
 def test_an_absent_section_is_named():
     cfg = Config.fromfile(CONFIG)
     cfg.pop('optim_wrapper')

@@ -1,11 +1,13 @@
 """Checkpoints of the runner: refused where they do not fit."""
 
+import os
+
 import pytest
 import torch
 
 from fdkd.apis.config import load_config
 from fdkd.apis.options import RunOptions
-from fdkd.engine.runner import Runner
+from fdkd.engine.runner import Runner, newest_checkpoint
 from fdkd.errors import CheckpointError
 
 
@@ -35,6 +37,16 @@ def test_a_student_file_cannot_be_resumed(runner, tmp_path):
     torch.save({'state_dict': state, 'meta': {}}, tmp_path / 'student.pth')
     with pytest.raises(CheckpointError, match='cannot be resumed, it holds no history, optimizer, param_schedulers'):
         runner.resume(tmp_path / 'student.pth')
+
+
+def test_the_checkpoint_written_last_is_found_where_it_lies(tmp_path):
+    assert newest_checkpoint(tmp_path) is None
+    for age, name in enumerate(('epoch_10.pth', 'iter_95.pth', 'epoch_9.pth')):
+        (tmp_path / name).touch()
+        os.utime(tmp_path / name, (100 - age, 100 - age))
+    (tmp_path / 'epoch_11.pth.7.partial').touch()
+    (tmp_path / 'student.pth').touch()
+    assert newest_checkpoint(tmp_path) == tmp_path / 'epoch_10.pth'
 
 
 def test_the_console_gets_short_records_and_the_log_file_all(runner, capsys):

@@ -38,12 +38,12 @@ class FreezeBatchNorm(Hook):
 
 @HOOKS.register_module()
 class Watch(Hook):
-    """Appends what each iteration saw to ``path.RANK``; ends the process's training after ``stop_at`` iterations."""
+    """Appends what each iteration saw to ``path.RANK``; ends training after ``STOP_AT`` iterations."""
 
     priority = 'LOWEST'
 
-    def __init__(self, path, stop_at=None):
-        self.path, self.stop_at = f'{path}.{get_rank()}', stop_at
+    def __init__(self, path):
+        self.path, self.stop_at = f'{path}.{get_rank()}', int(os.environ.get('STOP_AT', 0))
 
     def after_train_iter(self, runner, batch_idx, data_batch=None, outputs=None):
         seen = {

@@ -12,8 +12,6 @@ from PIL import Image
 from fdkd.errors import DataError
 from fdkd.registry import TRANSFORMS
 
-IGNORED = 255
-
 
 def read_image(path: str) -> np.ndarray:
     """The file's pixels as stored, ``[H, W]`` or ``[H, W, C]``.

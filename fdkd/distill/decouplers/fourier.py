@@ -15,6 +15,7 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
+from fdkd.errors import LossError
 from fdkd.registry import DECOUPLERS
 
 Axes = Literal['channel', 'temporal', 'spatial']
@@ -79,7 +80,7 @@ class FourierDecoupler(nn.Module):
         """
         axes = self.axes or _DEFAULT_AXES.get(x.ndim)
         if (axes, x.ndim) not in _DIMS:
-            raise ValueError(
+            raise LossError(
                 f'axes={self.axes!r} has no meaning for a feature of shape {tuple(x.shape)}; '
                 'expected [N, D], [N, T, D] or [N, C, H, W] with an axis of that kind'
             )

@@ -2,6 +2,8 @@
 
 from torch import Tensor
 
+from fdkd.errors import LossError
+
 #: Label of a pixel or sample that does not count.
 IGNORED = 255
 
@@ -24,7 +26,7 @@ def same_shape(student: Tensor, teacher: Tensor) -> None:
             f": add connector=dict(type='Projection', in_channels={student.shape[channel]}, "
             f'out_channels={teacher.shape[channel]}) to the loss'
         )
-    raise ValueError(message)
+    raise LossError(message)
 
 
 def _differing(student: Tensor, teacher: Tensor) -> list[int]:

@@ -8,6 +8,7 @@ from torch.nn.functional import cross_entropy, interpolate
 
 from fdkd.distill.decouplers import FourierDecoupler
 from fdkd.distill.losses.checks import IGNORED, same_shape
+from fdkd.errors import LossError
 from fdkd.registry import DECOUPLERS, DISTILL_LOSSES
 
 Reduction = Literal['mean', 'batchmean']
@@ -142,7 +143,10 @@ class FDKDLoss(nn.Module):
     ) -> None:
         super().__init__()
         if (align or band_task) and not (num_classes and channels):
-            raise ValueError('FDKDLoss with align or band_task needs num_classes and channels')
+            raise LossError(
+                'FDKDLoss with align or band_task needs num_classes and channels; '
+                'for dense prediction set align=False, band_task=False'
+            )
         if reduction not in ('mean', 'batchmean'):
             raise ValueError(f"reduction={reduction!r}, expected 'mean' or 'batchmean'")
         self.decoupler = FourierDecoupler(keep_dc=not scale) if decoupler is None else DECOUPLERS.build(dict(decoupler))
