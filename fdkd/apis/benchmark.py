@@ -1,6 +1,5 @@
 """What the benchmarks share: generated batches, paired timings, intervals, and a record of where they were taken."""
 
-import argparse
 import json
 import os
 import platform
@@ -41,13 +40,6 @@ class Interval(NamedTuple):
     low: float
     high: float
     count: int
-
-
-def positive(text: str) -> int:
-    """``'3'`` as ``3``, for argparse; refuses what is not a whole number above 0."""
-    if not (text.isdecimal() and int(text)):
-        raise argparse.ArgumentTypeError(f'{text!r}, expected a whole number above 0')
-    return int(text)
 
 
 def synthetic_batch(

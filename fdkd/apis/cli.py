@@ -2,7 +2,7 @@
 
 import argparse
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from mmengine.config import DictAction
 
@@ -17,16 +17,16 @@ def add_run_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--work-dir', help='folder for everything that the run writes')
     parser.add_argument('--data-root', help='folder of the data set')
     parser.add_argument('--size', type=parse_size, metavar='WIDTHxHEIGHT', help='size that samples are resized to')
-    parser.add_argument('--epochs', type=int, help='length of training; the schedule is stretched with it')
-    parser.add_argument('--batch-size', type=int, help='training samples per step and process')
+    parser.add_argument('--epochs', type=positive, help='length of training; the schedule is stretched with it')
+    parser.add_argument('--batch-size', type=positive, help='training samples per step and process')
     parser.add_argument('--pretrained', metavar='FILE|none', help="ImageNet weights; 'none' trains from scratch")
-    parser.add_argument('--seed', type=int, help='seed of initialisation, order and augmentation')
+    parser.add_argument('--seed', type=whole, help='seed of initialisation, order and augmentation')
     parser.add_argument('--amp', action='store_true', help='mixed precision, bfloat16 where the device has it')
-    parser.add_argument('--workers', type=int, help='processes that load data')
+    parser.add_argument('--workers', type=whole, help='processes that load data')
     parser.add_argument('--launcher', choices=LAUNCHERS, default='none', help='what started this process')
     parser.add_argument('--unsafe-checkpoint', action='store_true', help='unpickle checkpoints that you trust fully')
     parser.add_argument(
-        '--cfg-options', nargs='+', action=DictAction, default={}, metavar='KEY=VALUE',
+        '--cfg-options', nargs='+', action=KeyValue, default={}, metavar='KEY=VALUE',
         help="any other change, by dotted path; reaches this config alone, not its teacher's",
     )  # fmt: skip
     parser.add_argument('--local-rank', type=int, help=argparse.SUPPRESS)
@@ -36,6 +36,35 @@ def run_options(args: argparse.Namespace) -> RunOptions:
     """The options that :func:`add_run_options` parsed."""
     names = ('data_root', 'size', 'epochs', 'batch_size', 'pretrained', 'seed', 'amp', 'workers', 'cfg_options')
     return RunOptions(**{name: getattr(args, name) for name in names})
+
+
+def positive(text: str) -> int:
+    """``'3'`` as ``3``, for argparse; refuses what is not a whole number above 0."""
+    if not (text.isdecimal() and int(text)):
+        raise argparse.ArgumentTypeError(f'{text!r}, expected a whole number above 0')
+    return int(text)
+
+
+def whole(text: str) -> int:
+    """``'0'`` as ``0``, for argparse; refuses what is not a whole number of 0 or more."""
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f'{text!r}, expected a whole number of 0 or more')
+    return int(text)
+
+
+class KeyValue(DictAction):
+    """MMEngine's ``KEY=VALUE`` pairs, which say so where there is no ``=``."""
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: Sequence[str],
+        option_string: str | None = None,
+    ) -> None:
+        if wrong := [text for text in values if '=' not in text]:
+            raise argparse.ArgumentError(self, f'{wrong[0]!r}, expected KEY=VALUE')
+        super().__call__(parser, namespace, values, option_string)
 
 
 def parse_size(text: str) -> tuple[int, int]:

@@ -4,7 +4,6 @@ import json
 import os
 import subprocess
 import sys
-from argparse import ArgumentTypeError
 from itertools import permutations
 
 import numpy as np
@@ -121,13 +120,6 @@ def test_batch_is_repeatable_and_its_samples_differ(batch):
 def test_unknown_modality_is_an_error():
     with pytest.raises(ConfigError, match=r"\['smell'\], only for rgb, depth"):
         benchmark.synthetic_batch(('rgb', 'smell'), 40, (WIDTH, HEIGHT), batch_size=1)
-
-
-@pytest.mark.parametrize('text', ['0', '-1', '1.5', 'many', ''])
-def test_counts_are_whole_and_positive(text):
-    assert benchmark.positive('12') == 12
-    with pytest.raises(ArgumentTypeError, match='above 0'):
-        benchmark.positive(text)
 
 
 def test_json_is_read_back(tmp_path):

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from fdkd.apis.cli import add_run_options, guarded, parse_size, run_options
+from fdkd.apis.cli import add_run_options, guarded, parse_size, positive, run_options
 from fdkd.errors import DataError
 
 
@@ -17,12 +17,30 @@ def test_sizes():
             parse_size(text)
 
 
+@pytest.mark.parametrize('text', ['0', '-1', '1.5', 'many', ''])
+def test_counts_are_whole_and_positive(text):
+    assert positive('12') == 12
+    with pytest.raises(argparse.ArgumentTypeError, match='above 0'):
+        positive(text)
+
+
 def test_options_reach_the_run():
     parser = argparse.ArgumentParser()
     add_run_options(parser)
     options = run_options(parser.parse_args(['--size', '64x48', '--epochs', '3', '--cfg-options', 'a.b=1', 'c=[1,2]']))
     assert (options.size, options.epochs, options.seed) == ((64, 48), 3, None)
     assert options.cfg_options == {'a.b': 1, 'c': [1, 2]}
+
+
+@pytest.mark.parametrize(
+    'words', [['--epochs', '0'], ['--batch-size', '-2'], ['--seed', '-1'], ['--workers', 'x'], ['--cfg-options', 'foo']]
+)
+def test_values_that_cannot_be_meant_are_refused(words, capsys):
+    parser = argparse.ArgumentParser()
+    add_run_options(parser)
+    with pytest.raises(SystemExit):
+        parser.parse_args(words)
+    assert f'argument {words[0]}' in capsys.readouterr().err
 
 
 def test_an_expected_failure_is_one_message():

@@ -33,7 +33,7 @@ from torch import Tensor, nn
 
 from fdkd.algorithms import Algorithm, SingleModality
 from fdkd.apis import benchmark
-from fdkd.apis.cli import guarded, parse_size
+from fdkd.apis.cli import guarded, parse_size, positive
 from fdkd.apis.config import load_config
 from fdkd.apis.options import RunOptions
 from fdkd.distill.taps import TapReader, resolve_taps
@@ -82,10 +82,10 @@ def main() -> None:
         '--size', nargs='+', type=parse_size, default=[(160, 120), (320, 240)], metavar='WIDTHxHEIGHT',
         help='sizes of the inputs (160x120 320x240)',
     )  # fmt: skip
-    parser.add_argument('--batch-size', type=benchmark.positive, default=4, help='samples per step (4)')
-    parser.add_argument('--repeats', type=benchmark.positive, default=20, help='repeats that count (20)')
+    parser.add_argument('--batch-size', type=positive, default=4, help='samples per step (4)')
+    parser.add_argument('--repeats', type=positive, default=20, help='repeats that count (20)')
     parser.add_argument('--amp', action='store_true', help='mixed precision, bfloat16 where the device has it')
-    parser.add_argument('--threads', type=benchmark.positive, help="threads on the CPU (torch's own choice)")
+    parser.add_argument('--threads', type=positive, help="threads on the CPU (torch's own choice)")
     parser.add_argument('--json', type=Path, metavar='FILE', help='write every figure, the seconds and the setting')
     args = parser.parse_args()
     if args.json and not args.json.absolute().parent.is_dir():
