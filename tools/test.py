@@ -13,7 +13,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('config', help='config file')
     parser.add_argument('checkpoint', help='student.pth or a full checkpoint')
-    add_run_options(parser)
+    add_run_options(parser, training=False)
     args = parser.parse_args()
     test(
         args.config,

@@ -12,17 +12,19 @@ from fdkd.errors import FdkdError
 LAUNCHERS = ('none', 'pytorch', 'slurm', 'mpi')
 
 
-def add_run_options(parser: argparse.ArgumentParser) -> None:
-    """Adds the options of :class:`~fdkd.apis.options.RunOptions` and ``--launcher``."""
+def add_run_options(parser: argparse.ArgumentParser, training: bool = True) -> None:
+    """Adds the options of :class:`~fdkd.apis.options.RunOptions` and ``--launcher``; without ``training`` only those
+    that change an evaluation."""
     parser.add_argument('--work-dir', help='folder for everything that the run writes')
     parser.add_argument('--data-root', help='folder of the data set')
     parser.add_argument('--size', type=parse_size, metavar='WIDTHxHEIGHT', help='size that samples are resized to')
-    parser.add_argument('--epochs', type=positive, help='length of training; the schedule is stretched with it')
-    parser.add_argument('--batch-size', type=positive, help='training samples per step and process')
-    parser.add_argument('--pretrained', metavar='FILE|none', help="ImageNet weights; 'none' trains from scratch")
-    parser.add_argument('--seed', type=whole, help='seed of initialisation, order and augmentation')
-    parser.add_argument('--amp', action='store_true', help='mixed precision, bfloat16 where the device has it')
     parser.add_argument('--workers', type=whole, help='processes that load data')
+    if training:
+        parser.add_argument('--epochs', type=positive, help='length of training; the schedule is stretched with it')
+        parser.add_argument('--batch-size', type=positive, help='training samples per step and process')
+        parser.add_argument('--pretrained', metavar='FILE|none', help="ImageNet weights; 'none' trains from scratch")
+        parser.add_argument('--seed', type=whole, help='seed of initialisation, order and augmentation')
+        parser.add_argument('--amp', action='store_true', help='mixed precision, bfloat16 where the device has it')
     parser.add_argument('--launcher', choices=LAUNCHERS, default='none', help='what started this process')
     parser.add_argument('--unsafe-checkpoint', action='store_true', help='unpickle checkpoints that you trust fully')
     parser.add_argument(
@@ -35,7 +37,7 @@ def add_run_options(parser: argparse.ArgumentParser) -> None:
 def run_options(args: argparse.Namespace) -> RunOptions:
     """The options that :func:`add_run_options` parsed."""
     names = ('data_root', 'size', 'epochs', 'batch_size', 'pretrained', 'seed', 'amp', 'workers', 'cfg_options')
-    return RunOptions(**{name: getattr(args, name) for name in names})
+    return RunOptions(**{name: getattr(args, name) for name in names if hasattr(args, name)})
 
 
 def positive(text: str) -> int:

@@ -43,6 +43,15 @@ def test_values_that_cannot_be_meant_are_refused(words, capsys):
     assert f'argument {words[0]}' in capsys.readouterr().err
 
 
+def test_an_evaluation_takes_no_option_that_it_would_ignore(capsys):
+    parser = argparse.ArgumentParser()
+    add_run_options(parser, training=False)
+    assert run_options(parser.parse_args(['--size', '64x48'])).size == (64, 48)
+    with pytest.raises(SystemExit):
+        parser.parse_args(['--amp'])
+    assert 'unrecognized arguments: --amp' in capsys.readouterr().err
+
+
 def test_an_expected_failure_is_one_message():
     def fail():
         raise DataError('rgb/0001.jpg: unreadable')
