@@ -9,6 +9,7 @@ from mmengine import registry as mmengine_registry
 from mmengine.config import Config
 from mmengine.registry import Registry
 from mmengine.utils import import_modules_from_strings
+from torch.utils.data import DataLoader
 
 from fdkd import registry as fdkd_registry
 from fdkd.errors import ConfigError
@@ -50,6 +51,7 @@ def validate(cfg: Config, source: str) -> None:
     for key, value in cfg.items():
         if key in _SECTIONS:
             mistakes += _check(value, key, _SECTIONS[key])
+    mistakes += _check_loaders(cfg)
     mistakes += _check_modalities(cfg.get('model'))
     mistakes += _check_classes(cfg) if isinstance(cfg.get('model'), dict) else ()
     if mistakes:
@@ -119,6 +121,14 @@ def _arguments(built: Any) -> tuple[set[str], list[str], bool]:
         if not any(p.kind is p.VAR_KEYWORD for p in parameters):
             return required, list(allowed), False
     return required, list(allowed), True
+
+
+def _check_loaders(cfg: Config) -> Iterator[str]:
+    allowed = [*inspect.signature(DataLoader).parameters, 'num_batch_per_epoch']
+    for name in ('train_dataloader', 'val_dataloader', 'test_dataloader'):
+        for key in set(cfg.get(name) or {}) - set(allowed):
+            near = difflib.get_close_matches(key, allowed, n=1, cutoff=0.5)
+            yield f'{name}.{key}: a data loader takes no such argument' + (f'; did you mean {near[0]}?' if near else '')
 
 
 def _check_modalities(model: Any) -> Iterator[str]:

@@ -32,6 +32,11 @@ def test_a_good_config_passes():
         ('train_dataloader.dataset.type', 'NYU', "train_dataloader.dataset: unknown type 'NYU'"),
         ('train_dataloader.dataset.pipeline.5.hues', 1, 'RandomHSV takes no such argument; did you mean hue'),
         ('optim_wrapper.optimizer.learning_rate', 1, 'SGD takes no such argument'),
+        (
+            'train_dataloader.bath_size',
+            3,
+            'a data loader takes no such argument; did you mean batch_size',
+        ),
         ('train_datalaoder', {}, 'train_datalaoder: unknown key; did you mean train_dataloader'),
         (
             'model.data_preprocessor',
