@@ -26,6 +26,8 @@ DATASETS = _child('dataset', 'DATASETS', 'fdkd.datasets')
 DATA_SAMPLERS = _child('data sampler', 'DATA_SAMPLERS', 'fdkd.datasets')
 #: Steps of a data pipeline.
 TRANSFORMS = _child('transform', 'TRANSFORMS', 'fdkd.datasets.transforms')
+#: What makes a batch of samples.
+FUNCTIONS = _child('function', 'FUNCTIONS', 'fdkd.datasets')
 #: Evaluation metrics.
 METRICS = _child('metric', 'METRICS', 'fdkd.evaluation')
 #: Training hooks.

@@ -8,7 +8,7 @@ default_hooks = dict(
     checkpoint=dict(type='CheckpointHook', interval=1, max_keep_ckpts=2),
     sampler_seed=dict(type='DistSamplerSeedHook'),
 )
-custom_hooks = [dict(type='StopOnNonFiniteLoss')]
+custom_hooks = [dict(type='StopOnNonFiniteLoss'), dict(type='DataWatch')]
 log_processor = dict(type='LogProcessor', window_size=10, by_epoch=True)
 visualizer = dict(type='Visualizer', vis_backends=[dict(type='LocalVisBackend')])
 env_cfg = dict(mp_cfg=dict(mp_start_method='fork', opencv_num_threads=0))

@@ -2,6 +2,7 @@
 
 from fdkd.algorithms.base import Algorithm
 from fdkd.algorithms.distiller import CrossModalDistiller
+from fdkd.algorithms.heads import StudentWithHeads
 from fdkd.algorithms.single import SingleModality
 
-__all__ = ['Algorithm', 'CrossModalDistiller', 'SingleModality']
+__all__ = ['Algorithm', 'CrossModalDistiller', 'SingleModality', 'StudentWithHeads']

@@ -4,25 +4,29 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import interpolate
 
 from fdkd.algorithms.base import Algorithm
+from fdkd.algorithms.pairs import labels, paired_rows, select_rows
 from fdkd.algorithms.teacher import Frozen, build_teacher
 from fdkd.distill.taps import TapReader, resolve_taps
-from fdkd.errors import ConfigError, LossError
-from fdkd.registry import ALGORITHMS, CONNECTORS, DISTILL_LOSSES
+from fdkd.distill.terms import DistillationTerms, Feature
+from fdkd.errors import ConfigError
+from fdkd.registry import ALGORITHMS
 
 
 @ALGORITHMS.register_module()
 class CrossModalDistiller(Algorithm):
     """A student of one modality learns its task and, through distillation losses on taps, from a teacher of another.
 
+    A sample without the teacher's modality contributes its task loss alone, a sample without a label its distillation
+    losses alone.
+
     Args:
         student: ``modality``, ``model`` and, where the default taps do not serve, ``taps`` (name to path).
         teacher: ``modality``; ``config`` (the file that trains it) or ``model``; ``checkpoint``, which
             ``fdkd.apis.train`` fills in; and ``taps``.
-        losses: For each name a loss's config with ``on``, the tap that it compares, and optionally ``weight`` (1)
-            and ``connector``, the config of an adapter of the student's feature. It is logged as ``NAME.loss...``.
+        losses: As for :class:`~fdkd.distill.terms.DistillationTerms`. Losses that take ``num_classes`` and
+            ``channels`` get the student's number of classes and the width of the teacher's feature.
         data_preprocessor: Config of the preprocessor.
 
     Raises:
@@ -45,25 +49,16 @@ class CrossModalDistiller(Algorithm):
             )
         self.teacher_modality = teacher['modality']
         self._frozen = Frozen(build_teacher(teacher, self.student))
-        self.losses, self.connectors = nn.ModuleDict(), nn.ModuleDict()
-        self.taps: dict[str, str] = {}
-        self.weights: dict[str, float] = {}
-        for name, config in losses.items():
-            self._add_loss(name, dict(config))
-        names = sorted(set(self.taps.values()))
-        self._student_taps = TapReader(self.student, resolve_taps(self.student, names, student.get('taps')))
+        self.terms = DistillationTerms(
+            losses,
+            num_classes=getattr(self.student, 'num_classes', None),
+            channels=getattr(self.teacher, 'feature_channels', None),
+        )
+        names = sorted(set(self.terms.taps.values()))
+        self.student_taps = TapReader(self.student, resolve_taps(self.student, names, student.get('taps')))
         self._teacher_taps = TapReader(
             self.teacher, resolve_taps(self.teacher, names, teacher.get('taps')), stop_early=True
         )
-
-    def _add_loss(self, name: str, config: dict[str, Any]) -> None:
-        if 'on' not in config:
-            raise ConfigError(f"the loss {name!r} names no tap: add on='feat', on='logits' or a path")
-        self.taps[name] = config.pop('on')
-        self.weights[name] = config.pop('weight', 1.0)
-        connector = config.pop('connector', None)
-        self.connectors[name] = nn.Identity() if connector is None else CONNECTORS.build(connector)
-        self.losses[name] = DISTILL_LOSSES.build(config)
 
     @property
     def teacher(self) -> nn.Module:
@@ -85,30 +80,17 @@ class CrossModalDistiller(Algorithm):
 
     def loss(self, inputs: dict[str, Tensor], data_samples: list) -> dict[str, Tensor]:
         """The student's task losses and ``NAME.loss...`` for each distillation loss."""
-        teacher = self._read_teacher(inputs[self.teacher_modality])
-        losses, student = self._student_taps.run(self.student, inputs[self.modality], data_samples, mode='loss')
-        target = _targets(data_samples)
-        for name, tap in self.taps.items():
-            pair = [_match_labels(tap, features[tap], target) for features in (student, teacher)]
-            value = self.losses[name](self.connectors[name](pair[0]), pair[1], target)
-            parts = {'loss': value} if isinstance(value, Tensor) else value
-            if lost := [key for key in parts if 'loss' not in key]:
-                raise LossError(f"the loss {name!r} returns {lost}; only keys that contain 'loss' are trained on")
-            losses |= {f'{name}.{key}': self.weights[name] * part for key, part in parts.items()}
-        return losses
+        rows = paired_rows(data_samples, self.teacher_modality)
+        teacher = self._read_teacher(inputs[self.teacher_modality]) if rows else None
+        losses, student = self.student_taps.run(self.student, inputs[self.modality], data_samples, mode='loss')
+        if teacher is None:
+            return losses | self.terms.without_pairs()
+        target = labels(data_samples)
+        if len(rows) < len(data_samples):
+            index = torch.tensor(rows, device=target.device)
+            target, student = target[index], select_rows(student, index)
+        return losses | self.terms(student, teacher, target)
 
     @torch.no_grad()
-    def _read_teacher(self, inputs: Tensor) -> dict[str, Tensor | list[Tensor]]:
+    def _read_teacher(self, inputs: Tensor) -> dict[str, Feature]:
         return self._teacher_taps.run(self.teacher, inputs, mode='tensor')[1]
-
-
-def _targets(data_samples: list) -> Tensor:
-    """Label maps ``[N, H, W]`` of the batch."""
-    return torch.cat([sample.gt_sem_seg.data for sample in data_samples])
-
-
-def _match_labels(tap: str, feature: Any, target: Tensor) -> Any:
-    """Dense logits are compared at the size of the label map; every other tap as it is."""
-    if tap != 'logits' or feature.ndim != 4:
-        return feature
-    return interpolate(feature, size=target.shape[-2:], mode='bilinear', align_corners=False)

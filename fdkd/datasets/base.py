@@ -46,7 +46,8 @@ class MultimodalDataset(BaseDataset):
     """One id, one file per modality, one label.
 
     A subclass states ``METAINFO`` and ``MODALITIES`` and implements ``load_data_list``, whose entries hold at least
-    ``sample_id`` and, for each modality ``m`` in ``self.modalities``, ``f'{m}_path'``.
+    ``sample_id``, ``present`` (the modalities that the sample has, and ``'label'`` if it has one) and what its
+    transforms read of each of these.
 
     Args:
         data_root: Folder of the data set.
@@ -55,6 +56,11 @@ class MultimodalDataset(BaseDataset):
         pipeline: Configs of transforms.
         indices: Use the first so many samples, or the samples at these indices.
         test_mode: Whether the samples are for evaluation.
+        optional: What a sample may lack: modalities, or ``'label'``. Distillation trains on such gaps.
+
+    Attributes:
+        notices: Sentences about the data that every training says at its start.
+        counts: What became of the listed samples, by name.
 
     Raises:
         DataError: If a modality is unknown, or none is asked for.
@@ -70,8 +76,11 @@ class MultimodalDataset(BaseDataset):
         pipeline: Sequence[dict] = (),
         indices: int | Sequence[int] | None = None,
         test_mode: bool = False,
+        optional: Sequence[str] = (),
     ) -> None:
-        self.split = split
+        self.split, self.optional = split, tuple(optional)
+        self.notices: list[str] = []
+        self.counts: dict[str, int] = {}
         self.modalities = tuple(self.MODALITIES if modalities is None else modalities)
         if not self.modalities or set(self.modalities) - set(self.MODALITIES):
             raise DataError(

@@ -1,7 +1,7 @@
 """NYU-Depth V2 (Silberman et al., ECCV 2012): 1449 indoor RGB-D frames with 40 classes."""
 
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from fdkd.datasets.base import MultimodalDataset
 from fdkd.errors import DataError
@@ -35,7 +35,8 @@ class NYUDepthV2(MultimodalDataset):
     Args: as :class:`~fdkd.datasets.base.MultimodalDataset`; ``split`` is ``'train'`` (795) or ``'test'`` (654).
 
     Raises:
-        DataError: If the root or split file is absent, the split is empty or repeats an id, or a file is missing.
+        DataError: If the root or split file is absent, the split is empty or repeats an id, or a file is missing that
+            is not ``optional`` or that every sample lacks.
     """
 
     METAINFO: ClassVar[dict] = {'classes': CLASSES, 'palette': bit_palette(len(CLASSES))}
@@ -55,15 +56,17 @@ class NYUDepthV2(MultimodalDataset):
             )
         ids = self._read_split(root / f'{self.split}.txt')
         kinds = (*self.modalities, 'label')
-        missing = [path for kind in kinds for path in self._missing(root, kind, ids)]
-        if missing:
+        absent = {kind: dict.fromkeys(self._missing(root, kind, ids)) for kind in kinds}
+        # What no sample has is no gap: the folder is missing, or the wrong one.
+        needed = [kind for kind in kinds if kind not in self.optional or len(absent[kind]) == len(ids)]
+        if missing := [self._path(root, kind, sample) for kind in needed for sample in absent[kind]]:
             shown = ', '.join(map(str, missing[:5])) + (', ...' if len(missing) > 5 else '')
             raise DataError(f'{root / self.split}.txt names {len(missing)} files that do not exist: {shown}')
-        paths = [{f'{kind}_path': str(self._path(root, kind, sample)) for kind in kinds} for sample in ids]
-        return [
-            {'sample_id': sample, 'num_classes': len(CLASSES), **files}
-            for sample, files in zip(ids, paths, strict=True)
-        ]
+        return [self._entry(root, sample, [kind for kind in kinds if sample not in absent[kind]]) for sample in ids]
+
+    def _entry(self, root: Path, sample: str, present: list[str]) -> dict[str, Any]:
+        files = {f'{kind}_path': str(self._path(root, kind, sample)) for kind in present}
+        return {'sample_id': sample, 'num_classes': len(CLASSES), 'present': tuple(present), **files}
 
     def _read_split(self, path: Path) -> list[str]:
         if not path.is_file():
@@ -83,8 +86,7 @@ class NYUDepthV2(MultimodalDataset):
         folder, suffix = self.FILES[kind]
         return root / folder / f'{sample}{suffix}'
 
-    def _missing(self, root: Path, kind: str, ids: list[str]) -> list[Path]:
+    def _missing(self, root: Path, kind: str, ids: list[str]) -> list[str]:
         folder = root / self.FILES[kind][0]
-        present = {path.name for path in folder.iterdir()} if folder.is_dir() else set()
-        paths = [self._path(root, kind, sample) for sample in ids]
-        return [path for path in paths if path.name not in present]
+        there = {path.name for path in folder.iterdir()} if folder.is_dir() else set()
+        return [sample for sample in ids if self._path(root, kind, sample).name not in there]

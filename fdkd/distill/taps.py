@@ -90,10 +90,13 @@ class TapReader:
 def default_taps(model: nn.Module) -> dict[str, TapPath | list[TapPath]]:
     """The taps that need no path in the config.
 
-    ``feat`` is the input of the last ReLU of the backbone's last stage, ``stages`` the same of every stage, and
-    ``logits`` the output of the classifier layer. (A hook on a decode head itself would not fire in training, where
-    MMSegmentation calls its ``forward`` directly.) Models of another build have no defaults and take paths.
+    A model that names its features (``named_features``) is believed. For MMSegmentation's, ``feat`` is the input of the
+    last ReLU of the backbone's last stage, ``stages`` the same of every stage, and ``logits`` the output of the
+    classifier layer. (A hook on a decode head itself would not fire in training, where MMSegmentation calls its
+    ``forward`` directly.) Models of another build have no defaults and take paths.
     """
+    if hasattr(model, 'named_features'):
+        return dict(model.named_features)
     taps: dict[str, TapPath | list[TapPath]] = {}
     stages = getattr(getattr(model, 'backbone', None), 'res_layers', None)
     if stages:

@@ -156,7 +156,7 @@ def test_a_part_that_would_be_dropped_is_refused():
 def test_a_connector_adapts_the_students_feature():
     connector = {'type': 'Projection', 'in_channels': 512, 'out_channels': 512}
     model = distiller(feat=dict(FEAT, connector=connector))
-    torch.nn.init.zeros_(model.connectors['feat'].linear.weight)
+    torch.nn.init.zeros_(model.terms.connectors['feat'].linear.weight)
     inputs, samples = batch()
     with torch.no_grad():
         expected = pre_relu(model.teacher, inputs['depth']).square().mean()
@@ -177,3 +177,43 @@ def test_a_teacher_without_a_checkpoint_is_refused():
     )
     with pytest.raises(ConfigError, match="teacher of modality 'depth' has no checkpoint"):
         MODELS.build(config)
+
+
+def gaps(samples, *present):
+    """The samples with what each has."""
+    for sample, names in zip(samples, present, strict=True):
+        sample.set_metainfo({'present': names})
+    return samples
+
+
+def test_a_sample_without_the_teachers_modality_adds_its_task_loss_alone():
+    model = distiller(feat=FEAT).eval()
+    inputs, samples = batch()
+    samples = gaps(samples, ('rgb', 'label'), ('rgb', 'depth', 'label'))
+    losses = model.loss({**inputs, 'depth': inputs['depth'][1:]}, samples)
+    with torch.no_grad():
+        expected = mse_loss(pre_relu(model.student, inputs['rgb'])[1:], pre_relu(model.teacher, inputs['depth'][1:]))
+        task = model.student(inputs['rgb'], samples, mode='loss')
+    assert losses['feat.loss'].item() == pytest.approx(expected.item(), rel=1e-4)
+    assert losses['decode.loss_ce'].item() == pytest.approx(task['decode.loss_ce'].item(), rel=1e-4)
+
+
+def test_a_batch_without_the_teachers_modality_trains_the_task_and_touches_every_connector():
+    connector = {'type': 'Projection', 'in_channels': 512, 'out_channels': 512}
+    model = distiller(feat=dict(FEAT, connector=connector))
+    inputs, samples = batch(modalities=('rgb',))
+    losses = model.loss(inputs, gaps(samples, ('rgb', 'label'), ('rgb', 'label')))
+    assert losses.keys() == model.student(inputs['rgb'], samples, mode='loss').keys() | {'pairs.loss_none'}
+    model.parse_losses(losses)[0].backward()
+    assert not model.terms.connectors['feat'].linear.weight.grad.any()
+
+
+def test_a_pair_without_a_label_adds_its_distillation_alone():
+    model = distiller(feat=FEAT).eval()
+    inputs, samples = batch()
+    labelled = model.loss(inputs, gaps(samples, ('rgb', 'depth', 'label'), ('rgb', 'depth', 'label')))
+    samples[0].gt_sem_seg.data[:] = 255
+    losses = model.loss(inputs, gaps(samples, ('rgb', 'depth'), ('rgb', 'depth', 'label')))
+    task = model.student(inputs['rgb'][1:], samples[1:], mode='loss')
+    assert losses['feat.loss'].item() == pytest.approx(labelled['feat.loss'].item(), rel=1e-6)
+    assert losses['decode.loss_ce'].item() == pytest.approx(task['decode.loss_ce'].item(), rel=1e-4)

@@ -128,3 +128,23 @@ def test_real_frames_equal_opencv_reading(real_nyu, split, index):
     np.testing.assert_allclose(sample['depth'], depth / 1000, rtol=1e-6)
     assert np.array_equal(sample['gt_seg_map'], np.where(label == 0, 255, label.astype(int) - 1))
     assert set(np.unique(sample['gt_seg_map'])) <= {*range(40), 255}
+
+
+def test_optional_files_may_be_missing(nyu_copy):
+    (nyu_copy / 'depth' / '0002.png').unlink()
+    (nyu_copy / 'label40' / '0003.png').unlink()
+    dataset = NYUDepthV2(str(nyu_copy), 'train', optional=('depth', 'label'))
+    present = {info['sample_id']: info['present'] for info in map(dataset.get_data_info, range(len(dataset)))}
+    assert present == {
+        '0001': ('rgb', 'depth', 'label'),
+        '0002': ('rgb', 'label'),
+        '0003': ('rgb', 'depth'),
+        '0004': ('rgb', 'depth', 'label'),
+    }
+    assert 'depth_path' not in dataset.get_data_info(1)
+
+
+def test_an_optional_modality_that_no_sample_has_is_an_error(nyu_copy):
+    shutil.rmtree(nyu_copy / 'depth')
+    with pytest.raises(DataError, match='names 4 files that do not exist'):
+        NYUDepthV2(str(nyu_copy), 'train', optional=('depth', 'label'))

@@ -92,13 +92,15 @@ class LoadDepth(BaseTransform):
 class LoadLabelMap(BaseTransform):
     """Reads ``label_path`` into ``gt_seg_map``: uint8 ``[H, W]``, the file's 1..K as 0..K-1 and its 0 (void) as 255.
 
+    A sample without a label gets a map of the sample's size that is void throughout.
+
     Raises:
         DataError: If the file is not an 8-bit map of the sample's size, or holds a label above ``num_classes``.
     """
 
     def transform(self, results: dict[str, Any]) -> dict[str, Any]:
-        path, classes = results['label_path'], results['num_classes']
-        label = read_image(path)
+        path, classes = results.get('label_path'), results['num_classes']
+        label = np.zeros(results['ori_shape'], np.uint8) if path is None else read_image(path)
         if label.dtype != np.uint8 or label.ndim != 2:
             raise DataError(f'{path}: expected an 8-bit label map, found {label.dtype} {label.shape}')
         _settle_shape(results, path, label.shape)

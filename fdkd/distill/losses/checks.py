@@ -4,11 +4,18 @@ from torch import Tensor
 
 from fdkd.errors import LossError
 
-#: Label of a pixel or sample that does not count.
-IGNORED = 255
+#: Label of a pixel that does not count.
+VOID = 255
+#: Label of a sample without one; 255 may be a class of a large label set.
+UNLABELLED = -1
 
 #: Dimension of the channels by number of dimensions: ``[N, D]``, ``[N, T, D]``, ``[N, C, H, W]``.
 _CHANNEL = {2: 1, 3: 2, 4: 1}
+
+
+def ignored_label(target: Tensor) -> int:
+    """The label that does not count: -1 in a vector of classes, 255 in label maps."""
+    return UNLABELLED if target.ndim == 1 else VOID
 
 
 def same_shape(student: Tensor, teacher: Tensor) -> None:

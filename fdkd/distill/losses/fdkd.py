@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy, interpolate
 
 from fdkd.distill.decouplers import FourierDecoupler
-from fdkd.distill.losses.checks import IGNORED, same_shape
+from fdkd.distill.losses.checks import ignored_label, same_shape
 from fdkd.errors import LossError
 from fdkd.registry import DECOUPLERS, DISTILL_LOSSES
 
@@ -93,11 +93,12 @@ class BandClassifier(nn.Module):
 
 
 def classification(logits: Tensor, target: Tensor) -> Tensor:
-    """Cross-entropy over the labels that are not 255; 0 where there are none. Maps are resized to the label map."""
+    """Cross-entropy over the labels that count; 0 where there are none. Maps are resized to the label map."""
+    ignored = ignored_label(target)
     if target.ndim == 3:
         logits = interpolate(logits, size=target.shape[1:], mode='bilinear', align_corners=False)
-    total = cross_entropy(logits, target, ignore_index=IGNORED, reduction='sum')
-    return total / (target != IGNORED).sum().clamp_min(1)
+    total = cross_entropy(logits, target, ignore_index=ignored, reduction='sum')
+    return total / (target != ignored).sum().clamp_min(1)
 
 
 @DISTILL_LOSSES.register_module()
@@ -162,7 +163,8 @@ class FDKDLoss(nn.Module):
         Args:
             student: ``[N, D]``, ``[N, T, D]`` or ``[N, C, H, W]``, before the last ReLU.
             teacher: The same shape.
-            target: ``[N]`` classes or ``[N, H, W]`` label maps with 255 ignored; ``None`` leaves the classifiers out.
+            target: ``[N]`` classes, -1 ignored, or ``[N, H, W]`` label maps, 255 ignored; ``None`` leaves the
+                classifiers out.
 
         Raises:
             ValueError: If the shapes differ, or the decoupler has no meaning for them.
@@ -175,6 +177,16 @@ class FDKDLoss(nn.Module):
         if target is not None and self.own is not None:
             losses['loss_band'] = _sum_over_bands(self.own, target, student_bands)
         return losses
+
+    @property
+    def heads(self) -> tuple[str, ...]:
+        """The bands that have a classifier of the student's own."""
+        return tuple(self.own or ())
+
+    def classify(self, student: Tensor) -> dict[str, Tensor]:
+        """Logits of the student's own band classifiers, by band."""
+        bands = self._bands(student)
+        return {band: self.own[band](bands[band]) for band in self.heads}
 
     def _bands(self, x: Tensor) -> dict[str, Tensor]:
         if self.freq:

@@ -148,3 +148,8 @@ def test_the_highest_label_is_the_data_sets(nyu_root, tmp_path):
 @pytest.mark.parametrize('loader', [LoadRGB, LoadDepth])
 def test_a_sample_without_the_modality_passes_untouched(loader):
     assert loader()({'sample_id': 'a'}) == {'sample_id': 'a'}
+
+
+def test_a_sample_without_a_label_is_void_throughout():
+    results = LoadLabelMap().transform({'num_classes': 40, 'ori_shape': (2, 3)})
+    assert results['gt_seg_map'].tolist() == [[255] * 3] * 2

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from fdkd.distill.losses.checks import same_shape
+from fdkd.distill.losses.checks import ignored_label, same_shape
 
 
 @pytest.mark.parametrize('shape', [(3,), (2, 8), (2, 5, 8), (2, 8, 4, 4), (2, 8, 1, 4, 4)])
@@ -39,3 +39,8 @@ def test_what_no_connector_adapts_suggests_none(student, teacher):
     with pytest.raises(ValueError, match='differ') as error:
         same_shape(torch.zeros(student), torch.zeros(teacher))
     assert str(error.value) == f'student feature {student} and teacher feature {teacher} differ'
+
+
+def test_255_is_a_class_of_vectors_and_void_in_maps():
+    assert ignored_label(torch.zeros(4)) == -1
+    assert ignored_label(torch.zeros(2, 4, 4)) == 255

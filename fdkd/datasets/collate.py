@@ -1,0 +1,22 @@
+"""From samples to a batch, where a sample may lack a modality."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from fdkd.registry import FUNCTIONS
+
+
+@FUNCTIONS.register_module()
+def collate_pairs(samples: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """Lists the inputs of each modality, of those samples that have it, and all ``data_samples``.
+
+    The rows of a modality stay in the order of the batch; which samples they belong to is in ``present`` of the
+    samples' metainfo.
+    """
+    modalities = dict.fromkeys(name for sample in samples for name in sample['inputs'])
+    return {
+        'inputs': {
+            name: [sample['inputs'][name] for sample in samples if name in sample['inputs']] for name in modalities
+        },
+        'data_samples': [sample['data_samples'] for sample in samples],
+    }

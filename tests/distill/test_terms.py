@@ -1,0 +1,91 @@
+"""How the losses of a config meet the taps."""
+
+import pytest
+import torch
+from torch import nn
+
+from fdkd.distill.terms import DistillationTerms
+from fdkd.errors import ConfigError, LossError
+from fdkd.registry import DISTILL_LOSSES
+
+FEAT = {'type': 'FeatureMSELoss', 'on': 'feat'}
+FDKD = {'type': 'FDKDLoss', 'on': 'feat'}
+
+
+def features(width=8, rows=4, seed=0):
+    return {'feat': torch.randn(rows, width, generator=torch.Generator().manual_seed(seed))}
+
+
+def test_each_loss_is_weighted_and_named():
+    student, teacher = features(), features(seed=1)
+    terms = DistillationTerms({'a': FEAT, 'b': dict(FEAT, weight=0.25)})
+    losses = terms(student, teacher, None)
+    distance = (student['feat'] - teacher['feat']).square().mean().item()
+    assert losses['a.loss'].item() == pytest.approx(distance)
+    assert losses['b.loss'].item() == pytest.approx(0.25 * distance)
+
+
+def test_a_connector_is_applied_to_the_student_alone():
+    connector = {'type': 'Projection', 'in_channels': 3, 'out_channels': 2}
+    terms = DistillationTerms({'a': dict(FEAT, connector=connector)})
+    with torch.no_grad():
+        terms.connectors['a'].linear.weight.copy_(torch.tensor([[1.0, 0, 0], [0, 0, 2]]))
+    losses = terms({'feat': torch.tensor([[1.0, 5, 3]])}, {'feat': torch.tensor([[0.0, 6]])}, None)
+    assert losses['a.loss'].item() == pytest.approx(0.5)  # ((1 - 0)^2 + (6 - 6)^2) / 2
+
+
+def test_sizes_are_filled_in_where_a_loss_takes_them_and_says_none():
+    terms = DistillationTerms({'a': FDKD, 'b': dict(FDKD, num_classes=7)}, num_classes=5, channels=8)
+    assert terms.losses['a'].own['low'].linear.weight.shape == (5, 8)
+    assert terms.losses['b'].own['low'].linear.weight.shape == (7, 8)
+
+
+def test_channels_are_those_of_feat_alone():
+    with pytest.raises(LossError, match='needs num_classes and channels'):
+        DistillationTerms({'a': dict(FDKD, on='logits')}, num_classes=5, channels=8)
+
+
+def test_without_pairs_every_parameter_is_touched_by_a_zero():
+    terms = DistillationTerms({'a': FDKD}, num_classes=5, channels=8)
+    with torch.no_grad():
+        terms.losses['a'].own['low'].linear.weight.fill_(float('inf'))  # a plain product with 0 would be NaN
+    losses = terms.without_pairs()
+    assert [value.item() for value in losses.values()] == [0.0]
+    sum(losses.values()).backward()
+    assert all(p.grad is not None and not p.grad.any() for p in terms.parameters())
+    assert DistillationTerms({'a': FEAT}).without_pairs() == {}
+
+
+def test_the_classifiers_of_the_losses_see_the_connected_feature():
+    connector = {'type': 'Projection', 'in_channels': 6, 'out_channels': 8}
+    terms = DistillationTerms({'a': dict(FDKD, connector=connector), 'b': FEAT}, num_classes=5, channels=8)
+    student = features(width=6)
+    logits = terms.classify(student)
+    low, high = terms.losses['a'].decoupler(terms.connectors['a'](student['feat']))
+    assert tuple(logits) == terms.heads == ('a.low', 'a.high')
+    torch.testing.assert_close(logits['a.low'], terms.losses['a'].own['low'](low))
+    torch.testing.assert_close(logits['a.high'], terms.losses['a'].own['high'](high))
+
+
+def test_dense_logits_are_compared_at_the_size_of_the_label_map():
+    terms = DistillationTerms({'a': dict(FEAT, on='logits')})
+    small = {'logits': torch.zeros(1, 2, 2, 2)}
+    large = {'logits': torch.tensor([0.0, 4.0]).view(1, 1, 1, 2).expand(1, 2, 2, 2)}
+    losses = terms(small, large, torch.zeros(1, 2, 4))
+    # 0, 4 over four columns with half-pixel centres: 0, 1, 3, 4
+    assert losses['a.loss'].item() == pytest.approx((0 + 1 + 9 + 16) / 4)
+
+
+def test_a_loss_without_a_tap_is_named():
+    with pytest.raises(ConfigError, match="the loss 'a' names no tap"):
+        DistillationTerms({'a': {'type': 'FeatureMSELoss'}})
+
+
+def test_a_part_that_would_be_dropped_is_refused():
+    @DISTILL_LOSSES.register_module(name='MisnamedPart', force=True)
+    class MisnamedPart(nn.Module):
+        def forward(self, student, teacher, target):
+            return {'distance': (student - teacher).abs().mean()}
+
+    with pytest.raises(LossError, match=r"the loss 'a' returns \['distance'\]"):
+        DistillationTerms({'a': {'type': 'MisnamedPart', 'on': 'feat'}})(features(), features(), None)
