@@ -25,5 +25,5 @@ setup(
     python_requires='>=3.10',
     packages=find_packages(include=['fdkd', 'fdkd.*']),
     install_requires=requirements('runtime'),
-    extras_require={name: requirements(name) for name in ('tests', 'docs', 'optional')},
+    extras_require={name: requirements(name) for name in ('tests', 'docs', 'optional', 'benchmarks')},
 )

@@ -2,7 +2,7 @@
 
 import sys
 
-from fdkd.apis.prepare import main
-
 if __name__ == '__main__':
+    from fdkd.apis.prepare import main  # not above: the processes that share the work import this file too
+
     sys.exit(main())

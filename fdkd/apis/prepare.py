@@ -1,11 +1,12 @@
 """The command line of ``tools/prepare_data.py``: one subcommand for each data set to convert or generate."""
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from fdkd.apis.cli import parse_size
+from fdkd.apis.cli import parse_size, positive, whole
 from fdkd.errors import FdkdError
 
 
@@ -51,7 +52,56 @@ def _parser() -> argparse.ArgumentParser:
     rooms.add_argument('--seed', type=int, default=0, help='seed of the generator (0)')
     rooms.add_argument('--size', type=parse_size, default=(128, 96), metavar='WxH', help='size to write (128x96)')
     rooms.set_defaults(run=_rooms)
+
+    digits = commands.add_parser('digits', help='write handwritten digits, each with a generated tune of its class')
+    digits.add_argument('--out', type=Path, required=True, help='folder to make, for example data/digits')
+    digits.add_argument('--seed', type=whole, default=0, help='seed of the sounds and of the split (0)')
+    digits.set_defaults(run=_digits)
+
+    clips = {
+        'cremad': ('convert CREMA-D', 'train.csv and test.csv', 'VideoFlash (flv) and AudioWAV'),
+        'ave': ('convert AVE', 'trainSet.txt, valSet.txt and testSet.txt', 'VIDEO.mp4'),
+        'vggsound': (
+            'convert VGGSound, the clips that are left',
+            'train.csv and test.csv, or vggsound.csv',
+            'YTID_000030.mp4',
+        ),
+    }
+    for name, (what, lists, videos) in clips.items():
+        command = commands.add_parser(name, help=what)
+        _add_conversion(command, name, lists)
+        command.add_argument('--videos', type=Path, required=True, help=f'folder with {videos}')
+        command.add_argument('--fps', type=_above_0, default=1.0, help='frames a second to write (1)')
+        command.set_defaults(run=_clips, dataset=name)
+
+    crisismmd = commands.add_parser('crisismmd', help='copy the images of CrisisMMD, those of odd modes as RGB')
+    _add_conversion(crisismmd, 'crisismmd', 'task_humanitarian_text_img_agreed_lab_{train,dev,test}.tsv')
+    crisismmd.add_argument('--images', type=Path, required=True, help='folder with data_image')
+    crisismmd.set_defaults(run=_crisismmd)
     return parser
+
+
+def _add_conversion(command: argparse.ArgumentParser, name: str, lists: str) -> None:
+    """The arguments that all conversions of listed samples have."""
+    cpus = len(os.sched_getaffinity(0)) if hasattr(os, 'sched_getaffinity') else os.cpu_count() or 1
+    command.add_argument(
+        '--annotations',
+        type=Path,
+        required=True,
+        help=f'folder with the official lists {lists}, or a path with {{split}} for the name of each split',
+    )
+    command.add_argument('--out', type=Path, required=True, help=f'folder to make, for example data/{name}')
+    command.add_argument('--workers', type=positive, default=cpus, help=f'processes to share the work ({cpus})')
+
+
+def _above_0(text: str) -> float:
+    try:
+        number = float(text)
+    except ValueError:
+        number = 0.0
+    if not 0 < number < float('inf'):
+        raise argparse.ArgumentTypeError(f'{text!r}, expected a number above 0')
+    return number
 
 
 def _nyu(args: argparse.Namespace) -> None:
@@ -86,3 +136,34 @@ def _rooms(args: argparse.Namespace) -> None:
     width, height = args.size
     write_rooms(args.out, frames=args.frames, train=args.train, seed=args.seed, width=width, height=height)
     print(f'{args.out}: {args.train} training and {args.frames - args.train} test frames of {width}x{height}')
+
+
+def _digits(args: argparse.Namespace) -> None:
+    from fdkd.datasets.prepare.digits import write_digits
+
+    samples = write_digits(args.out, args.seed)['samples']
+    print(f'{args.out}: {samples["train"]} training and {samples["test"]} test samples of image and audio')
+
+
+def _clips(args: argparse.Namespace) -> None:
+    from fdkd.datasets.prepare.ave import convert_ave
+    from fdkd.datasets.prepare.cremad import convert_cremad
+    from fdkd.datasets.prepare.vggsound import convert_vggsound
+
+    convert = {'cremad': convert_cremad, 'ave': convert_ave, 'vggsound': convert_vggsound}[args.dataset]
+    _print_counts(args.out, convert(args.annotations, args.videos, args.out, args.fps, args.workers))
+
+
+def _crisismmd(args: argparse.Namespace) -> None:
+    from fdkd.datasets.prepare.crisismmd import convert_crisismmd
+
+    _print_counts(args.out, convert_crisismmd(args.annotations, args.images, args.out, args.workers))
+
+
+def _print_counts(out: Path, manifest: dict) -> None:
+    from fdkd.datasets.prepare.tally import table
+
+    print(f'{out}: manifest.json says more, also which were left out and why\n{table(manifest["splits"])}')
+    if manifest['changed']:
+        kinds = ', '.join(f'{count} {kind}' for kind, count in manifest['changed'].items())
+        print(f'Rewritten as RGB: {kinds}')

@@ -6,9 +6,12 @@ import sys
 from pathlib import Path
 from types import ModuleType
 
+import cv2
 import h5py
 import numpy as np
 import pytest
+import soundfile
+from PIL import Image
 from scipy.io import savemat
 
 from fdkd.apis.prepare import main
@@ -106,6 +109,113 @@ def test_rooms_passes_its_options_on(capsys, monkeypatch):
     assert capsys.readouterr().out.splitlines()[-1] == 'here: 15 training and 5 test frames of 64x48'
     assert main(['rooms', '--out', 'here', '--frames', '20', '--train', '20']) == 1
     assert 'error: --train is 20, expected at least 1 and less than --frames 20' in capsys.readouterr().err
+
+
+def test_digits_passes_its_options_on(capsys, monkeypatch, tmp_path):
+    calls = []
+
+    def write_digits(out, seed):
+        calls.append((out, seed))
+        return {'samples': {'train': 1437, 'test': 360}}
+
+    monkeypatch.setattr('fdkd.datasets.prepare.digits.write_digits', write_digits)
+    assert main(['digits', '--out', 'here']) == 0
+    assert main(['digits', '--out', 'here', '--seed', '3']) == 0
+    assert calls == [(Path('here'), 0), (Path('here'), 3)]
+    assert capsys.readouterr().out.splitlines()[-1] == 'here: 1437 training and 360 test samples of image and audio'
+
+
+@pytest.fixture
+def cremad(tmp_path):
+    """Two clips of CREMA-D, one silent, and a third that is listed; returns the arguments but for ``--out``."""
+    for number, level in ((1, 0.5), (2, 0.0)):
+        name = f'100{number}_IEO_NEU_XX'
+        for folder in ('VideoFlash', 'AudioWAV'):
+            (tmp_path / folder).mkdir(exist_ok=True)
+        video = cv2.VideoWriter(
+            str(tmp_path / 'VideoFlash' / f'{name}.avi'), cv2.VideoWriter.fourcc(*'MJPG'), 10, (64, 48)
+        )
+        for _ in range(10):
+            video.write(np.full((48, 64, 3), 100, np.uint8))
+        video.release()
+        soundfile.write(tmp_path / 'AudioWAV' / f'{name}.wav', np.full(16000, level), 16000)
+    (tmp_path / 'train.csv').write_text('1001_IEO_NEU_XX,NEU\n1002_IEO_NEU_XX,NEU\n')
+    (tmp_path / 'test.csv').write_text('1001_IEO_NEU_XX,NEU\n1003_IEO_NEU_XX,NEU\n')
+    return ['cremad', '--annotations', str(tmp_path), '--videos', str(tmp_path / 'VideoFlash')]
+
+
+def test_script_converts_clips_and_prints_the_share(cremad, tmp_path):
+    environment = os.environ | {'PYTHONPATH': str(ROOT)}
+    script = [sys.executable, str(ROOT / 'tools' / 'prepare_data.py')]
+    command = [*script, *cremad, '--out', 'data/cremad', '--fps', '3', '--workers', '1']
+    run = subprocess.run(command, capture_output=True, text=True, env=environment, cwd=tmp_path)
+    assert run.returncode == 0, run.stderr
+    told, *lines = run.stdout.splitlines()
+    assert told == 'data/cremad: manifest.json says more, also which were left out and why'
+    cells = [[cell.strip() for cell in line.strip('|').split('|')] for line in lines if line.startswith('|')]
+    assert cells == [
+        ['split', 'listed', 'found', 'unreadable', 'silent', 'usable', 'share'],
+        ['train', '2', '2', '0', '1', '1', '50.0 %'],
+        ['test', '2', '1', '0', '0', '1', '50.0 %'],
+    ]
+    assert 'Converting' in run.stderr
+    assert len(list((tmp_path / 'data' / 'cremad' / 'frames' / '1001_IEO_NEU_XX').iterdir())) == 3
+    again = subprocess.run(command, capture_output=True, text=True, env=environment, cwd=tmp_path)
+    assert (again.returncode, again.stdout, again.stderr) == (0, run.stdout, '')
+
+
+@pytest.mark.parametrize(
+    ('name', 'folder', 'told'),
+    [
+        ('cremad', '--videos', 'train.csv: missing; train.csv and test.csv are published with the code of OGM-GE'),
+        ('ave', '--videos', 'trainSet.txt: missing; AVE_Dataset.zip, lists and videos, is published at https://'),
+        ('vggsound', '--videos', 'train.csv: missing; the lists of 50 classes are published with the code of C2KD'),
+        ('crisismmd', '--images', 'missing; crisismmd_datasplit_agreed_label.zip with the lists is published at http'),
+    ],
+)
+def test_missing_lists_say_where_they_are_published(capsys, tmp_path, name, folder, told):
+    assert main([name, '--annotations', 'no', folder, 'no', '--out', str(tmp_path / 'out')]) == 1
+    first = capsys.readouterr().err.splitlines()[0]
+    assert first.startswith('error: no/')
+    assert told in first
+
+
+def test_missing_videos_say_where_they_are_published(cremad, capsys, tmp_path):
+    assert main([*cremad[:-1], 'no', '--out', str(tmp_path / 'out')]) == 1
+    assert capsys.readouterr().err.splitlines() == [
+        'error: no: none of the 3 listed clips is there, looked in it and its subfolders for 1001_IEO_NEU_XX.mp4, '
+        '1002_IEO_NEU_XX.mp4, 1003_IEO_NEU_XX.mp4, ... (or .flv, .mkv, .webm, .avi, .mov); CREMA-D is published at '
+        'https://github.com/CheyneyComputerScience/CREMA-D (its files come by "git lfs pull")'
+    ]
+
+
+def test_rewritten_images_are_told(capsys, tmp_path):
+    header = 'image\tlabel\n'
+    for split in ('train', 'dev', 'test'):
+        path = tmp_path / f'task_humanitarian_text_img_agreed_lab_{split}.tsv'
+        path.write_text(f'{header}data_image/{split}.jpg\tnot_humanitarian\n')
+    (tmp_path / 'data_image').mkdir()
+    Image.new('CMYK', (8, 8)).save(tmp_path / 'data_image' / 'dev.jpg')
+    Image.new('L', (8, 8)).save(tmp_path / 'data_image' / 'train.jpg')
+    folders = ['--annotations', str(tmp_path), '--images', str(tmp_path), '--out', str(tmp_path / 'out')]
+    assert main(['crisismmd', *folders, '--workers', '1']) == 0
+    assert capsys.readouterr().out.splitlines()[-1] == 'Rewritten as RGB: 1 CMYK'
+
+
+@pytest.mark.parametrize(
+    ('option', 'value', 'told'),
+    [
+        ('--fps', '0', "'0', expected a number above 0"),
+        ('--fps', 'nan', "'nan', expected a number above 0"),
+        ('--workers', '0', "'0', expected a whole number above 0"),
+        ('--workers', 'x', "'x', expected a whole number above 0"),
+    ],
+)
+def test_numbers_that_cannot_be_meant(cremad, capsys, option, value, told):
+    with pytest.raises(SystemExit) as caught:
+        main([*cremad, '--out', 'out', option, value])
+    assert caught.value.code == 2
+    assert told in capsys.readouterr().err
 
 
 def test_script_ends_in_one_line_and_a_code(files, tmp_path):

@@ -8,6 +8,8 @@ from mmcv.transforms import BaseTransform
 from mmengine.structures import PixelData
 from mmseg.structures import SegDataSample
 
+from fdkd.datasets.class_sample import ClassSample
+from fdkd.errors import ConfigError
 from fdkd.registry import TRANSFORMS
 
 
@@ -17,10 +19,10 @@ class PackSegmentation(BaseTransform):
 
     ``inputs['rgb']`` is uint8 ``[3, H, W]`` in RGB order, ``inputs['depth']`` float32 ``[1, H, W]`` in metres, each
     where the sample has it. The ``SegDataSample`` holds ``gt_sem_seg`` (int64 ``[1, H, W]``, 255 ignored) and, as
-    metadata, ``sample_id``, ``ori_shape``, ``img_shape`` and whether it was flipped.
+    metadata, ``sample_id``, which modalities are ``present``, ``ori_shape``, ``img_shape`` and whether it was flipped.
     """
 
-    META_KEYS = ('sample_id', 'ori_shape', 'img_shape', 'flip', 'flip_direction')
+    META_KEYS = ('sample_id', 'present', 'ori_shape', 'img_shape', 'flip', 'flip_direction')
 
     def transform(self, results: dict[str, Any]) -> dict[str, Any]:
         inputs = {}
@@ -32,3 +34,31 @@ class PackSegmentation(BaseTransform):
         if 'gt_seg_map' in results:
             sample.gt_sem_seg = PixelData(data=torch.from_numpy(results['gt_seg_map'].astype(np.int64))[None])
         return {'inputs': inputs, 'data_samples': sample}
+
+
+@TRANSFORMS.register_module()
+class PackClassification(BaseTransform):
+    """Packs a sample as ``inputs`` (one tensor per modality that it has) and ``data_samples`` (its label and metadata).
+
+    The tensors are what the modalities' transforms made. The :class:`~fdkd.datasets.class_sample.ClassSample` holds
+    ``gt_label`` (int64 scalar) and, as metadata, ``sample_id`` and ``present``.
+
+    Raises:
+        ConfigError: If a modality is still a path or a text, since no step of the pipeline reads it.
+    """
+
+    def transform(self, results: dict[str, Any]) -> dict[str, Any]:
+        present = results['present']
+        inputs = {name: self._tensor(name, results[name]) for name in present if name != 'label'}
+        sample = ClassSample(metainfo={'sample_id': results['sample_id'], 'present': present})
+        sample.gt_label = torch.tensor(results['gt_label'], dtype=torch.int64)
+        return {'inputs': inputs, 'data_samples': sample}
+
+    @staticmethod
+    def _tensor(name: str, value: Any) -> torch.Tensor:
+        if isinstance(value, str):
+            raise ConfigError(
+                f'PackClassification: {name} is still {value[:80]!r}; the pipeline needs a step that reads it, '
+                f"for example dict(type='LoadAudio', modality={name!r})"
+            )
+        return value if isinstance(value, torch.Tensor) else torch.from_numpy(np.ascontiguousarray(value))

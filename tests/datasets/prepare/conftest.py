@@ -1,8 +1,9 @@
-"""A small labelled set with the structure of the published one, from arrays in natural axis order."""
+"""What the converters are given: a small labelled set with the structure of the published one, and small videos."""
 
 from pathlib import Path
 from types import SimpleNamespace
 
+import av
 import h5py
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ from scipy.io import savemat
 
 from fdkd.datasets.nyu_depth_v2 import CLASSES
 
+ANNOTATIONS = Path(__file__).resolve().parents[4] / 'shared' / 'data' / 'annotations'
 FRAMES, WIDTH, HEIGHT, RAW = 6, 64, 48, 12
 
 
@@ -62,3 +64,63 @@ def small_set(tmp_path):
     files.write = write
     write()
     return files
+
+
+@pytest.fixture(scope='session')
+def annotations():
+    """The folder of the official lists."""
+    if not ANNOTATIONS.is_dir():
+        pytest.skip(f'the official lists are not at {ANNOTATIONS}')
+    return ANNOTATIONS
+
+
+@pytest.fixture(scope='session')
+def write_clip():
+    """``write_clip(path, ...)`` writes a small video: 64x48 at 25 fps, frame ``n`` grey of level ``20 + 4 * n``."""
+    return _write_clip
+
+
+def _write_clip(
+    path: Path,
+    seconds: float = 1.0,
+    *,
+    video: str | None = 'mpeg4',
+    audio: str | None = 'aac',
+    rate: int = 44100,
+    samples: np.ndarray | None = None,
+    options: dict[str, str] | None = None,
+) -> None:
+    """``samples``: int16 ``[N, 2]``, a tone of 440 Hz by default; ``video``, ``audio``: codecs, None for no stream."""
+    if samples is None:
+        tone = 0.5 * np.sin(2 * np.pi * 440 * np.arange(round(seconds * rate)) / rate)
+        samples = np.repeat(np.rint(tone * 32767)[:, None], 2, 1).astype(np.int16)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with av.open(str(path), 'w', options=options or {}) as container:
+        pictures = (
+            container.add_stream(video, rate=25, width=64, height=48, pix_fmt='yuv420p', bit_rate=8_000_000)
+            if video
+            else None
+        )
+        sound = container.add_stream(audio, rate=rate, layout='stereo') if audio else None
+        if pictures:
+            for number in range(round(25 * seconds)):
+                grey = np.full((48, 64, 3), 20 + 4 * number, np.uint8)
+                container.mux(pictures.encode(av.VideoFrame.from_ndarray(grey, 'rgb24')))
+            container.mux(pictures.encode())
+        if sound:
+            for start in range(0, len(samples), 1024):
+                block = np.ascontiguousarray(samples[start : start + 1024]).reshape(1, -1)
+                frame = av.AudioFrame.from_ndarray(block, 's16', 'stereo')
+                frame.sample_rate, frame.pts = rate, start
+                container.mux(sound.encode(frame))
+            container.mux(sound.encode())
+
+
+@pytest.fixture(scope='session')
+def truncate():
+    """``truncate(path)`` cuts a file to its first half."""
+
+    def cut(path: Path) -> None:
+        path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+
+    return cut

@@ -10,7 +10,8 @@ from mmengine.config import Config
 from PIL import Image
 
 from fdkd.datasets import NYUDepthV2, SampleKey
-from fdkd.datasets.transforms import PackSegmentation
+from fdkd.datasets.transforms import PackClassification, PackSegmentation
+from fdkd.errors import ConfigError
 
 CONFIG = Path(__file__).parents[3] / 'configs' / '_base_' / 'datasets' / 'nyu_depth_v2.py'
 WIDTH, HEIGHT = 32, 24
@@ -118,6 +119,7 @@ def test_dtypes_and_metadata(nyu_root):
     assert label.shape == sample['inputs']['depth'].shape == (1, 15, 20)
     assert set(sample['data_samples'].metainfo) == set(PackSegmentation.META_KEYS)
     assert sample['data_samples'].sample_id == '0001'
+    assert sample['data_samples'].present == ('rgb', 'depth', 'label')
     assert sample['data_samples'].ori_shape == (HEIGHT, WIDTH)
     assert sample['data_samples'].img_shape == (15, 20)
 
@@ -148,3 +150,38 @@ def test_a_sample_without_label_packs():
     packed = PackSegmentation()({'rgb_path': 'a', 'img': image, 'sample_id': 'x'})
     assert packed['inputs']['rgb'][:, 0, 0].tolist() == [0, 0, 9]
     assert 'gt_sem_seg' not in packed['data_samples']
+
+
+def classified(**values):
+    """A packed sample with the given modalities and the label 3."""
+    results = {'sample_id': 'x', 'present': (*values, 'label'), 'gt_label': 3, 'other': 'not asked for', **values}
+    return PackClassification()(results)
+
+
+def test_a_classified_sample_packs_what_is_present():
+    ids = np.arange(5, dtype=np.int64)
+    flipped = np.arange(6, dtype=np.float32).reshape(1, 2, 3)[..., ::-1]
+    clip = torch.zeros(2, 3, 4, 4, dtype=torch.uint8)
+    packed = classified(text=ids, imu=flipped, visual=clip)
+    assert list(packed['inputs']) == ['text', 'imu', 'visual']
+    assert packed['inputs']['text'].dtype == torch.int64
+    assert packed['inputs']['text'].tolist() == [0, 1, 2, 3, 4]
+    assert packed['inputs']['imu'].tolist() == [[[2, 1, 0], [5, 4, 3]]]
+    assert packed['inputs']['visual'] is clip
+
+
+def test_label_and_metadata_of_a_classified_sample():
+    sample = classified(text=np.arange(5))['data_samples']
+    assert (sample.gt_label.dtype, sample.gt_label.shape, sample.gt_label.item()) == (torch.int64, (), 3)
+    assert dict(sample.metainfo_items()) == {'sample_id': 'x', 'present': ('text', 'label')}
+
+
+def test_a_sample_without_a_label_keeps_minus_one():
+    sample = PackClassification()({'sample_id': 'x', 'present': (), 'gt_label': -1})['data_samples']
+    assert sample.gt_label.item() == -1
+    assert sample.present == ()
+
+
+def test_a_modality_that_no_step_reads_is_named():
+    with pytest.raises(ConfigError, match=r"audio is still '/data/a.wav'; the pipeline needs a step that reads it"):
+        classified(audio='/data/a.wav')

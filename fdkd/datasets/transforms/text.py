@@ -1,0 +1,66 @@
+"""Token ids of texts, by the tokenizer of a language model."""
+
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+
+from fdkd.datasets.transforms.modality import ModalityTransform
+from fdkd.errors import ConfigError
+from fdkd.registry import TRANSFORMS
+
+
+@lru_cache
+def load_tokenizer(model: str) -> Any:
+    """The tokenizer of a Hugging Face model, from this machine if it is here, else from the network.
+
+    Args:
+        model: A name at huggingface.co, or a folder with the tokenizer's files.
+
+    Raises:
+        ConfigError: If it is neither here nor can be downloaded.
+    """
+    from transformers import AutoTokenizer  # takes a second, which experiments without text should not pay
+
+    for is_local in (True, False):
+        try:
+            return AutoTokenizer.from_pretrained(model, local_files_only=is_local)
+        except (OSError, ValueError) as error:
+            reason = error
+    summary = str(reason).strip().split('\n')[0]
+    raise ConfigError(
+        f'tokenizer {model!r}: no such folder, not in the Hugging Face cache of this machine, and it could not be '
+        f'downloaded ({summary}). Offline, set model= to a folder with tokenizer.json or vocab.txt'
+    ) from reason
+
+
+def mended(text: str) -> str:
+    """``text`` with halves of surrogate pairs joined and lone ones, which no tokenizer takes, as U+FFFD."""
+    return text.encode('utf-16', 'surrogatepass').decode('utf-16', 'replace')
+
+
+@TRANSFORMS.register_module()
+class Tokenize(ModalityTransform):
+    """Turns a text into token ids: int64 ``[L]`` with the model's special tokens, not padded.
+
+    Broken bytes and empty texts pass: the latter are the special tokens alone.
+
+    Args:
+        modality: The modality.
+        model: A name at huggingface.co, or a folder with the tokenizer's files; the text's network has the same.
+        max_length: Longest ``L``, special tokens included; the end of longer texts is cut.
+
+    Raises:
+        ConfigError: If the tokenizer is not available, or ``max_length`` leaves no room for a token.
+    """
+
+    def __init__(self, modality: str, model: str = 'bert-base-uncased', max_length: int = 128) -> None:
+        super().__init__(modality)
+        special = load_tokenizer(model).num_special_tokens_to_add()
+        if max_length <= special:
+            raise ConfigError(f'Tokenize: max_length={max_length}, expected more than the {special} special tokens')
+        self.model, self.max_length = model, max_length
+
+    def apply(self, value: str, sample_id: str) -> np.ndarray:
+        encoded = load_tokenizer(self.model)(mended(value), truncation=True, max_length=self.max_length)
+        return np.array(encoded['input_ids'], np.int64)
