@@ -1,11 +1,13 @@
 """From a collated batch to normalised tensors on the model's device, modality by modality."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import torch
 from mmengine.model import BaseDataPreprocessor
+from mmengine.structures import BaseDataElement
 from torch import Tensor, nn
+from torch.nn.utils.rnn import pad_sequence
 
 from fdkd.errors import DataError
 from fdkd.registry import MODELS
@@ -34,19 +36,44 @@ class Normalizer(nn.Module):
         self.clip, self.hole = clip, hole
 
     def forward(self, x: Tensor) -> Tensor:
-        """Normalises ``[N, C, H, W]`` of any dtype to float32."""
+        """Normalises ``[..., C, H, W]`` (images, frames of clips) of any dtype to float32."""
         raw = x.float()
         clipped = raw if self.clip is None else raw.clamp(*self.clip)
         normalized = (clipped - self.mean) / self.std
         return normalized if self.hole is None else normalized.masked_fill(raw == self.hole, 0)
 
 
+class Float(nn.Module):
+    """Casts to float32: for what its pipeline has standardised already."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x.float()
+
+
+class Tokens(nn.Module):
+    """Leaves token ids, int64 ``[N, L]``, as they are.
+
+    Args:
+        pad: The id that fills shorter texts up on their right, the one that the tokenizer's model ignores.
+    """
+
+    def __init__(self, pad: int) -> None:
+        super().__init__()
+        self.pad = pad
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x
+
+
 @MODELS.register_module()
 class MultimodalPreprocessor(BaseDataPreprocessor):
     """Stacks each modality's samples, moves them to the device and normalises them there.
 
+    Where a sample lacks a modality, ``inputs`` of that modality has a row less; the samples' ``present`` says whose.
+
     Args:
-        modalities: For each modality the arguments of its :class:`Normalizer`.
+        modalities: For each modality the arguments of its :class:`Normalizer`; or none, to cast to float32 alone; or
+            ``pad`` for token ids, which stay int64 and are filled up to the longest text of the batch.
 
     Raises:
         DataError: If the samples of a batch differ in size, a modality has no normalisation, or, in training, every
@@ -55,7 +82,7 @@ class MultimodalPreprocessor(BaseDataPreprocessor):
 
     def __init__(self, modalities: Mapping[str, Mapping[str, Any]]) -> None:
         super().__init__(non_blocking=True)
-        self.normalizers = nn.ModuleDict({name: Normalizer(**settings) for name, settings in modalities.items()})
+        self.normalizers = nn.ModuleDict({name: _entry(settings) for name, settings in modalities.items()})
 
     def forward(self, data: dict[str, Any], training: bool = False) -> dict[str, Any]:
         samples = data['data_samples']
@@ -69,15 +96,38 @@ class MultimodalPreprocessor(BaseDataPreprocessor):
     def _stack(self, name: str, tensors: list[Tensor], samples: list) -> Tensor:
         if name not in self.normalizers:
             raise DataError(f'modality {name!r} has no entry in data_preprocessor.modalities {list(self.normalizers)}')
+        if isinstance(entry := self.normalizers[name], Tokens):
+            return pad_sequence(tensors, batch_first=True, padding_value=entry.pad)
         sizes = {tuple(x.shape) for x in tensors}
         if len(sizes) > 1:
-            ids = ', '.join(sample.metainfo['sample_id'] for sample in samples)
-            raise DataError(f'{name} of the samples {ids} has the shapes {sorted(sizes)}: add a Resize to the pipeline')
+            raise DataError(
+                f'{name} of the samples {_ids(s for s in samples if _has(s, name))} has the shapes {sorted(sizes)}: '
+                'add a Resize to the pipeline, or for sound `seconds` to LoadAudio'
+            )
         return torch.stack(tensors)
 
 
-def _refuse_all_void(samples: list) -> None:
-    """Without one labelled pixel a step would train on nothing. The labels are still on the host here."""
-    if all('gt_sem_seg' in sample and (sample.gt_sem_seg.data == 255).all() for sample in samples):
-        ids = ', '.join(sample.metainfo['sample_id'] for sample in samples)
-        raise DataError(f'every pixel of the batch is void; its samples are {ids}: check their label maps')
+def _entry(settings: Mapping[str, Any]) -> nn.Module:
+    if not settings:
+        return Float()
+    return Tokens(**settings) if 'pad' in settings else Normalizer(**settings)
+
+
+def _has(sample: BaseDataElement, part: str) -> bool:
+    """Whether the sample has a modality or ``'label'``; one that does not say has all."""
+    return part in sample.metainfo.get('present', (part,))
+
+
+def _ids(samples: Iterable[BaseDataElement]) -> str:
+    return ', '.join(sample.metainfo['sample_id'] for sample in samples)
+
+
+def _refuse_all_void(samples: list[BaseDataElement]) -> None:
+    """Without one labelled pixel a step would train on nothing. The labels are still on the host here.
+
+    Samples that never had a label are no mistake: they learn from the teacher alone.
+    """
+    if all(
+        _has(sample, 'label') and 'gt_sem_seg' in sample and (sample.gt_sem_seg.data == 255).all() for sample in samples
+    ):
+        raise DataError(f'every pixel of the batch is void; its samples are {_ids(samples)}: check their label maps')

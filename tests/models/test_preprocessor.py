@@ -6,6 +6,7 @@ from mmengine.structures import PixelData
 from mmseg.structures import SegDataSample
 from torchvision.transforms.v2 import functional
 
+from fdkd.datasets.class_sample import ClassSample
 from fdkd.errors import DataError
 from fdkd.models import MultimodalPreprocessor, Normalizer
 
@@ -19,6 +20,12 @@ def sample(name='a', label=None):
     if label is not None:
         made.gt_sem_seg = PixelData(data=torch.as_tensor(label)[None])
     return made
+
+
+def partial(inputs, **present):
+    """A batch of classification samples, by name with the modalities that each has."""
+    samples = [ClassSample(metainfo={'sample_id': name, 'present': parts}) for name, parts in present.items()]
+    return {'inputs': inputs, 'data_samples': samples}
 
 
 def batch(labels=(None, None), **inputs):
@@ -92,3 +99,53 @@ def test_a_batch_of_void_is_refused_in_training_alone():
 def test_one_labelled_pixel_or_an_unlabelled_sample_passes(labels):
     data = MultimodalPreprocessor({'depth': DEPTH})(batch(labels, depth=[torch.ones(1, 2, 2)] * 2), training=True)
     assert data['inputs']['depth'].unique().tolist() == [-2.0]
+
+
+def test_unlabelled_samples_are_no_void_ones():
+    data = batch((VOID, VOID), depth=[torch.ones(1, 2, 2)] * 2)
+    preprocessor = MultimodalPreprocessor({'depth': DEPTH})
+    for present in (('depth',), ('depth', 'label')):
+        data['data_samples'][1].set_metainfo({'present': present})
+        if 'label' in present:
+            with pytest.raises(DataError, match='every pixel of the batch is void; its samples are a, b'):
+                preprocessor(data, training=True)
+        else:
+            assert preprocessor(data, training=True)['inputs']['depth'].unique().tolist() == [-2.0]
+
+
+def test_frames_are_normalised_as_images_are():
+    clips = torch.randint(0, 256, (2, 3, 3, 5, 4), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
+    data = MultimodalPreprocessor({'visual': RGB})(batch(visual=list(clips)))
+    expected = functional.normalize(clips.float(), **RGB)
+    torch.testing.assert_close(data['inputs']['visual'], expected)
+    torch.testing.assert_close(data['inputs']['visual'][1, 2], functional.normalize(clips[1, 2].float(), **RGB))
+
+
+def test_an_empty_entry_casts_alone():
+    audio = [torch.full((1, 2, 3), value, dtype=torch.float64) for value in (-1.25, 300.5)]
+    data = MultimodalPreprocessor({'audio': {}})(batch(audio=audio))['inputs']['audio']
+    assert data.dtype == torch.float32
+    assert data[:, 0, 1, 2].tolist() == [-1.25, 300.5]
+
+
+@pytest.mark.parametrize('pad', [0, 1])
+def test_token_ids_are_padded_on_the_right_and_stay_integers(pad):
+    text = [torch.tensor([101, 7, 8, 102]), torch.tensor([101, 102])]
+    ids = MultimodalPreprocessor({'text': {'pad': pad}})(batch(text=text))['inputs']['text']
+    assert ids.dtype == torch.int64
+    assert ids.tolist() == [[101, 7, 8, 102], [101, 102, pad, pad]]
+
+
+def test_a_modality_that_some_samples_lack_has_fewer_rows():
+    inputs = {'audio': [torch.zeros(1, 2, 2), torch.ones(1, 2, 2)], 'text': [torch.tensor([5]), torch.tensor([6, 7])]}
+    preprocessor = MultimodalPreprocessor({'audio': {}, 'text': {'pad': 0}})
+    data = preprocessor(partial(inputs, a=('audio', 'label'), b=('text',), c=('audio', 'text', 'label')), training=True)
+    assert data['inputs']['audio'][:, 0, 0, 0].tolist() == [0, 1]
+    assert data['inputs']['text'].tolist() == [[5, 0], [6, 7]]
+    assert [x.present for x in data['data_samples']] == [('audio', 'label'), ('text',), ('audio', 'text', 'label')]
+
+
+def test_sizes_that_differ_are_those_of_the_samples_that_have_the_modality():
+    data = partial({'audio': [torch.zeros(1, 2, 3), torch.zeros(1, 2, 4)]}, a=('audio',), b=('text',), c=('audio',))
+    with pytest.raises(DataError, match=r'audio of the samples a, c has the shapes \[\(1, 2, 3\), \(1, 2, 4\)\]: add'):
+        MultimodalPreprocessor({'audio': {}})(data)

@@ -1,0 +1,103 @@
+"""A classifier of one modality: backbone, global pooling, linear head."""
+
+from typing import Any
+
+import torch
+from mmengine.model import BaseModule
+from torch import Tensor, nn
+from torch.nn.functional import cross_entropy
+
+from fdkd.datasets.class_sample import UNLABELLED, ClassSample
+from fdkd.registry import BACKBONES, MODELS
+
+
+class GlobalPool(nn.Module):
+    """The mean over positions, and over the frames of a sample.
+
+    Shapes: ``[N * T, D, ...]`` to ``[N, D]``, where the T rows of one sample follow one another.
+    """
+
+    def forward(self, x: Tensor, samples: int) -> Tensor:
+        """Pools ``x``, the rows of ``samples`` samples."""
+        rows = x.mean(dim=tuple(range(2, x.ndim))) if x.ndim > 2 else x
+        return rows.reshape(samples, -1, rows.shape[1]).mean(1)
+
+
+@MODELS.register_module()
+class Classifier(BaseModule):
+    """``head(dropout(pool(activation(backbone(x)))))``.
+
+    The submodule ``feature`` pools the same map *before* the activation, which is what distillation compares.
+
+    Args:
+        backbone: Config of a backbone. It returns a map ``[N, D, h, w]`` or a vector ``[N, D]`` from before its last
+            activation, and has the attributes ``channels`` (D), ``activation`` (a module) and ``stages`` (paths).
+        num_classes: K.
+        dropout: Probability of dropping an entry of the head's input.
+        init_cfg: As of MMEngine's ``BaseModule``.
+    """
+
+    def __init__(
+        self, backbone: dict | nn.Module, num_classes: int, dropout: float = 0.0, init_cfg: dict | None = None
+    ) -> None:
+        super().__init__(init_cfg)
+        self.backbone = backbone if isinstance(backbone, nn.Module) else BACKBONES.build(backbone)
+        self.num_classes, self.feature_channels = num_classes, self.backbone.channels
+        self.feature, self.pool = GlobalPool(), GlobalPool()
+        self.dropout = nn.Dropout(dropout)
+        self.head = nn.Linear(self.feature_channels, num_classes)
+        nn.init.xavier_normal_(self.head.weight)
+        nn.init.zeros_(self.head.bias)
+
+    @property
+    def named_features(self) -> dict[str, str | list[str]]:
+        """Paths of the tensors that distillation reads.
+
+        ``feat`` is ``[N, D]`` from before the last activation, ``logits`` ``[N, K]``; ``stages``, where the backbone
+        has stages, their maps, with a row for each frame of each sample.
+        """
+        paths: dict[str, str | list[str]] = {'feat': 'feature', 'logits': 'head'}
+        if self.backbone.stages:
+            paths['stages'] = [f'backbone.{stage}' for stage in self.backbone.stages]
+        return paths
+
+    def forward(self, inputs: Tensor, data_samples: list[ClassSample] | None = None, mode: str = 'tensor') -> Any:
+        """Runs the classifier.
+
+        Args:
+            inputs: ``[N, ...]`` as the backbone takes it, or frames ``[N, T, C, H, W]``, which pass it one by one and
+                are pooled together.
+            data_samples: Labels for ``'loss'``; what ``'predict'`` writes to.
+            mode: ``'tensor'``, ``'loss'`` or ``'predict'``.
+
+        Returns:
+            The logits ``[N, K]``; or ``loss_ce``, the mean cross-entropy over the labelled samples, 0 where there are
+            none; or ``data_samples`` with ``pred_scores`` and ``pred_label``.
+        """
+        logits = self._logits(inputs)
+        if mode == 'tensor':
+            return logits
+        if mode == 'loss':
+            return {'loss_ce': _cross_entropy(logits, torch.stack([sample.gt_label for sample in data_samples]))}
+        if mode == 'predict':
+            return _write_predictions(logits, data_samples)
+        raise ValueError(f"mode {mode!r}: expected 'tensor', 'loss' or 'predict'")
+
+    def _logits(self, inputs: Tensor) -> Tensor:
+        samples = len(inputs)
+        before = self.backbone(inputs.flatten(0, 1) if inputs.ndim == 5 else inputs)
+        self.feature(before, samples)  # for whoever reads its output
+        return self.head(self.dropout(self.pool(self.backbone.activation(before), samples)))
+
+
+def _cross_entropy(logits: Tensor, target: Tensor) -> Tensor:
+    """A sum over a count, since the mean over no labelled sample is NaN."""
+    total = cross_entropy(logits.float(), target, ignore_index=UNLABELLED, reduction='sum')
+    return total / (target != UNLABELLED).sum().clamp_min(1)
+
+
+def _write_predictions(logits: Tensor, data_samples: list[ClassSample]) -> list[ClassSample]:
+    scores = logits.float().softmax(1)
+    for sample, row, label in zip(data_samples, scores, scores.argmax(1), strict=True):
+        sample.pred_scores, sample.pred_label = row, label
+    return data_samples

@@ -1,0 +1,86 @@
+"""Text encoders against transformers itself, and models that cannot serve."""
+
+import pytest
+import torch
+from transformers import AutoModel, BertConfig, DistilBertConfig, GPT2Config, T5Config
+
+from fdkd.errors import CheckpointError, ConfigError, DataError
+from fdkd.models import Classifier, HuggingFaceInit, TransformerText
+
+IDS = torch.tensor([[2, 9, 14, 3], [2, 3, 0, 0]])
+
+
+@pytest.fixture
+def backbone(bert):
+    backbone = TransformerText(bert)
+    HuggingFaceInit(bert)(backbone)
+    return backbone.eval()
+
+
+def test_the_feature_is_the_last_state_of_the_first_token(bert, backbone):
+    expected = AutoModel.from_pretrained(bert).eval()(input_ids=IDS[:1]).last_hidden_state[:, 0]
+    torch.testing.assert_close(backbone(IDS[:1]), expected)
+    assert expected.shape == (1, backbone.channels)
+
+
+def test_padding_changes_no_feature(backbone):
+    both = backbone(IDS)
+    torch.testing.assert_close(both[0], backbone(IDS[:1])[0])
+    torch.testing.assert_close(both[1], backbone(IDS[1:, :2])[0])
+
+
+def test_the_models_own_padding_id_is_masked(tmp_path):
+    sizes = dict(vocab_size=50, hidden_size=16, num_hidden_layers=1, num_attention_heads=2, intermediate_size=32)
+    BertConfig(**sizes, pad_token_id=7).save_pretrained(tmp_path)
+    backbone = TransformerText(str(tmp_path)).eval()
+    torch.testing.assert_close(backbone(torch.tensor([[2, 5, 7, 7]])), backbone(torch.tensor([[2, 5]])))
+    assert not torch.allclose(backbone(torch.tensor([[2, 5, 0, 0]])), backbone(torch.tensor([[2, 5]])))
+
+
+def test_other_encoders_than_bert_serve(tmp_path):
+    DistilBertConfig(vocab_size=50, dim=24, n_layers=1, n_heads=2, hidden_dim=32).save_pretrained(tmp_path)
+    assert TransformerText(str(tmp_path))(IDS).shape == (2, 24)
+
+
+def test_every_parameter_learns(bert):
+    model = Classifier(dict(type='TransformerText', model=bert), num_classes=5)
+    model(IDS).square().sum().backward()
+    assert [name for name, parameter in model.named_parameters() if parameter.grad is None] == []
+    assert model.named_features == {'feat': 'feature', 'logits': 'head'}
+
+
+def test_a_model_kept_in_half_precision_is_built_in_float32(tmp_path):
+    sizes = dict(vocab_size=50, hidden_size=16, num_hidden_layers=1, num_attention_heads=2, intermediate_size=32)
+    BertConfig(**sizes, dtype='float16').save_pretrained(tmp_path)
+    assert {parameter.dtype for parameter in TransformerText(str(tmp_path)).parameters()} == {torch.float32}
+
+
+def test_building_reads_no_weights(bert, tmp_path):
+    config = BertConfig.from_pretrained(bert)
+    config.save_pretrained(tmp_path)  # a folder with config.json alone
+    torch.manual_seed(1)
+    first = TransformerText(str(tmp_path)).model.embeddings.word_embeddings.weight
+    torch.manual_seed(2)
+    second = TransformerText(str(tmp_path)).model.embeddings.word_embeddings.weight
+    assert not torch.allclose(first[1:], second[1:])
+
+
+def test_texts_longer_than_the_model_reads_are_refused(backbone):
+    assert backbone(torch.full((1, 20), 5)).shape == (1, 16)
+    with pytest.raises(DataError, match='texts of 21 tokens, the model reads 20: lower max_length'):
+        backbone(torch.full((1, 21), 5))
+
+
+@pytest.mark.parametrize(
+    ('config', 'kind'),
+    [(GPT2Config(n_embd=8, n_layer=1, n_head=1), 'gpt2'), (T5Config(d_model=8, num_layers=1, pad_token_id=0), 't5')],
+)
+def test_models_that_are_no_padded_encoders_are_refused(config, kind, tmp_path):
+    config.save_pretrained(tmp_path)
+    with pytest.raises(ConfigError, match=f'a {kind} is no encoder with padding: choose one such as BERT'):
+        TransformerText(str(tmp_path))
+
+
+def test_a_folder_without_a_config_is_named(tmp_path):
+    with pytest.raises(CheckpointError, match=rf'{tmp_path}: cannot be read as a Hugging Face model .* config.json'):
+        TransformerText(str(tmp_path))
