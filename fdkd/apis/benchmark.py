@@ -20,16 +20,25 @@ from mmseg.structures import SegDataSample
 from rich.progress import track
 from torch import Generator, Tensor
 
-from fdkd.distill.losses.checks import IGNORED
+from fdkd.datasets.class_sample import ClassSample
+from fdkd.distill.losses.checks import VOID
 from fdkd.errors import ConfigError
 from fdkd.version import __version__
 
 #: With fewer values, not even the range from the smallest to the largest holds the median with 95 % probability.
 FEWEST = 6
-#: One sample's random pixels by modality, in the shape and dtype in which the data sets' pipelines pack them.
-_PIXELS: dict[str, Callable[[int, int, Generator], Tensor]] = {
-    'rgb': lambda height, width, seeded: torch.randint(256, (3, height, width), dtype=torch.uint8, generator=seeded),
+
+
+def _colours(height: int, width: int, seeded: Generator) -> Tensor:
+    return torch.randint(256, (3, height, width), dtype=torch.uint8, generator=seeded)
+
+
+#: One sample's random values by modality, in the shape and dtype in which the data sets' pipelines pack them.
+_VALUES: dict[str, Callable[[int, int, Generator], Tensor]] = {
+    'rgb': _colours,
     'depth': lambda height, width, seeded: 10 * torch.rand(1, height, width, generator=seeded),
+    'audio': lambda height, width, seeded: torch.randn(1, height, width, generator=seeded),
+    'visual': lambda height, width, seeded: _colours(height, width, seeded)[None],
 }
 
 
@@ -43,21 +52,40 @@ class Interval(NamedTuple):
 
 
 def synthetic_batch(
-    modalities: Sequence[str], num_classes: int, size: tuple[int, int], batch_size: int, seed: int = 0
+    modalities: Sequence[str],
+    num_classes: int,
+    size: tuple[int, int],
+    batch_size: int,
+    seed: int = 0,
+    *,
+    dense: bool = True,
 ) -> dict[str, Any]:
-    """A collated training batch of random pixels (``size`` is width and height) and labels, a tenth of them void.
+    """A collated training batch of random values.
+
+    Args:
+        modalities: ``'rgb'``, ``'depth'``, ``'audio'`` (a spectrum) or ``'visual'`` (one frame).
+        num_classes: The labels are 0 to one less.
+        size: Width and height of every input.
+        batch_size: Samples.
+        seed: Of the values.
+        dense: Label maps, a tenth of their pixels void; without it each sample has one class.
 
     Raises:
         ConfigError: If a modality is not known here.
     """
-    if unknown := set(modalities) - set(_PIXELS):
-        raise ConfigError(f'no input can be generated for {sorted(unknown)}, only for {", ".join(_PIXELS)}')
+    if unknown := set(modalities) - set(_VALUES):
+        raise ConfigError(f'no input can be generated for {sorted(unknown)}, only for {", ".join(_VALUES)}')
     shape, seeded = size[::-1], Generator().manual_seed(seed)
-    inputs = {name: [_PIXELS[name](*shape, seeded) for _ in range(batch_size)] for name in modalities}
-    labels = torch.randint(num_classes, (batch_size, 1, *shape), generator=seeded)
-    labels[torch.rand(labels.shape, generator=seeded) < 0.1] = IGNORED
-    meta = {'sample_id': 'generated', 'ori_shape': shape, 'img_shape': shape}
-    samples = [SegDataSample(metainfo=meta, gt_sem_seg=PixelData(data=label)) for label in labels]
+    inputs = {name: [_VALUES[name](*shape, seeded) for _ in range(batch_size)] for name in modalities}
+    meta = {'sample_id': 'generated', 'present': (*modalities, 'label')}
+    if dense:
+        labels = torch.randint(num_classes, (batch_size, 1, *shape), generator=seeded)
+        labels[torch.rand(labels.shape, generator=seeded) < 0.1] = VOID
+        meta |= {'ori_shape': shape, 'img_shape': shape}
+        samples = [SegDataSample(metainfo=meta, gt_sem_seg=PixelData(data=label)) for label in labels]
+    else:
+        classes = torch.randint(num_classes, (batch_size,), generator=seeded)
+        samples = [ClassSample(metainfo=meta, gt_label=label) for label in classes]
     return {'inputs': inputs, 'data_samples': samples}
 
 

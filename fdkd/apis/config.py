@@ -3,6 +3,7 @@
 import hashlib
 import importlib.util
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from mmengine.dist import get_world_size
 from mmengine.registry import init_default_scope
 
 from fdkd.apis.options import RunOptions
-from fdkd.apis.validate import validate
+from fdkd.apis.validate import dataset_classes, validate
 from fdkd.engine.console import import_quietly
 from fdkd.errors import ConfigError
 
@@ -34,8 +35,10 @@ _NOT_HASHED = ('num_workers', 'persistent_workers', 'pin_memory', 'val_interval'
 def load_config(path: str | Path, options: RunOptions) -> Config:
     """Reads a config, applies the options, completes what can be derived, and validates the result.
 
-    Completed are: the modalities that each data loader reads (training: all that the algorithm needs; evaluation: the
-    student's alone), TensorBoard curves where TensorBoard is installed, and ``config_hash``.
+    Completed are: the modalities that each data loader reads (training: all that the algorithm needs, of which the
+    teacher's, and beside a teacher the label, may be missing; evaluation: the student's alone), how their samples make
+    a batch, the number of classes of a ``Classifier``, TensorBoard curves where TensorBoard is installed, and
+    ``config_hash``.
 
     Raises:
         ConfigError: If the file is absent or cannot be read, or with every mistake that validation finds.
@@ -45,6 +48,7 @@ def load_config(path: str | Path, options: RunOptions) -> Config:
     _merge(cfg, options.cfg_options)
     import_quietly('mmseg.datasets', 'mmseg.models')
     init_default_scope(cfg.get('default_scope', 'fdkd'))
+    _fill_classes(cfg)
     validate(cfg, str(path))
     _choose_modalities(cfg)
     _add_tensorboard(cfg)
@@ -90,13 +94,30 @@ def _merge(cfg: Config, changes: dict[str, Any]) -> None:
         raise ConfigError(f'--cfg-options {" ".join(changes)}: {type(error).__name__}: {error}') from error
 
 
+def _fill_classes(cfg: Config) -> None:
+    classes = dataset_classes(cfg)
+    for node in _nodes(cfg.get('model')):
+        if node.get('type') == 'Classifier' and classes is not None:
+            node.setdefault('num_classes', len(classes))
+
+
+def _nodes(node: Any) -> Iterator[dict]:
+    if isinstance(node, dict):
+        yield node
+        for value in node.values():
+            yield from _nodes(value)
+
+
 def _choose_modalities(cfg: Config) -> None:
     model = cfg.model
     student = model.get('student', model)['modality']
-    needed = [student] + ([model.teacher.modality] if 'teacher' in model else [])
-    for name, modalities in (('train', needed), ('val', [student]), ('test', [student])):
+    taught_by = [model.teacher.modality] if 'teacher' in model else []
+    for name, modalities in (('train', [student, *taught_by]), ('val', [student]), ('test', [student])):
         if loader := cfg.get(f'{name}_dataloader'):
             loader.dataset.setdefault('modalities', modalities)
+            loader.setdefault('collate_fn', {'type': 'fdkd.collate_pairs'})
+    if taught_by:
+        cfg.train_dataloader.dataset.setdefault('optional', [*taught_by, 'label'])
 
 
 def _add_tensorboard(cfg: Config) -> None:

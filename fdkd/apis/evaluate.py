@@ -1,17 +1,30 @@
 """Running a trained model over a data set, without a training runner around it."""
 
 import copy
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from mmengine.config import Config
 from mmengine.dist import is_main_process
-from mmengine.evaluator import Evaluator
+from mmengine.evaluator import BaseMetric, Evaluator
 from mmengine.runner import Runner
 from rich.progress import track
 from torch.utils.data import DataLoader
 
 from fdkd.algorithms import Algorithm, SingleModality
+
+
+class Evaluation(NamedTuple):
+    """What an evaluation found.
+
+    Attributes:
+        scores: ``modality``, ``metrics`` (name to value) and, on the main process, ``per_class`` (class to name to
+            value), as they stand in ``results.json``.
+        metric: The metric itself, which on the main process keeps what only pictures and lists show.
+    """
+
+    scores: dict[str, Any]
+    metric: BaseMetric
 
 
 def test_loader(cfg: Config, modality: str) -> DataLoader:
@@ -29,7 +42,7 @@ def alone(model: torch.nn.Module, modality: str, like: Algorithm) -> Algorithm:
     return algorithm
 
 
-def evaluate(algorithm: Algorithm, loader: DataLoader, evaluator: dict, title: str) -> dict[str, Any]:
+def evaluate(algorithm: Algorithm, loader: DataLoader, evaluator: dict, title: str) -> Evaluation:
     """Predicts every sample of ``loader``, shared among the ranks, and scores the predictions.
 
     Args:
@@ -37,17 +50,14 @@ def evaluate(algorithm: Algorithm, loader: DataLoader, evaluator: dict, title: s
         loader: The samples, in the algorithm's modality.
         evaluator: Config of the metric.
         title: What the progress bar says.
-
-    Returns:
-        ``metrics`` (name to value) and, on the main process, ``per_class`` (class to name to value).
     """
-    metric = Evaluator(evaluator)
-    metric.dataset_meta = loader.dataset.metainfo
+    evaluation = Evaluator(evaluator)
+    evaluation.dataset_meta = loader.dataset.metainfo
     algorithm.eval()
     batches = track(loader, title, disable=not is_main_process(), transient=True)
     with torch.no_grad():
         for batch in batches:
-            metric.process(data_samples=algorithm.test_step(batch), data_batch=batch)
-    scores = metric.evaluate(len(loader.dataset))
-    per_class = metric.metrics[0].per_class if is_main_process() else {}
-    return {'modality': algorithm.modality, 'metrics': scores, 'per_class': per_class}
+            evaluation.process(data_samples=algorithm.test_step(batch), data_batch=batch)
+    metrics, metric = evaluation.evaluate(len(loader.dataset)), evaluation.metrics[0]
+    per_class = metric.per_class if is_main_process() else {}
+    return Evaluation({'modality': algorithm.modality, 'metrics': metrics, 'per_class': per_class}, metric)

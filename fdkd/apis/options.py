@@ -22,7 +22,7 @@ class RunOptions:
         size: Width and height that samples are resized to.
         epochs: Length of training; the schedule is stretched with it.
         batch_size: Training samples per step and process.
-        pretrained: ImageNet weights: a local file, or ``'none'`` to train from scratch.
+        pretrained: ImageNet weights: a local file, or ``'none'`` to train from scratch (language models as well).
         seed: Seed of initialisation, order and augmentation.
         amp: Mixed precision: bfloat16 on a CPU and on GPUs that have it, float16 with loss scaling on others.
         workers: Processes that load data.
@@ -76,17 +76,18 @@ class RunOptions:
         if self.seed is not None:
             cfg.randomness.seed = self.seed
         if self.pretrained is not None:
-            _replace_imagenet(cfg.model, self.pretrained)
+            _replace_pretrained(cfg.model, self.pretrained)
         if self.amp:
             cfg.optim_wrapper.update(_amp())
 
 
 def _resize(pipeline: list[dict], size: tuple[int, int]) -> None:
-    steps = [step for step in pipeline if step['type'].split('.')[-1] == 'Resize']
-    if not steps:
-        raise ConfigError('--size: the data pipeline has no Resize to change')
-    for step in steps:
-        step['scale'] = size
+    """Sets ``scale`` (MMCV's width, height) and ``size`` (torchvision's height, width) wherever a step has one."""
+    sized = [(step, key) for step in pipeline for key in ('scale', 'size') if key in step]
+    if not sized:
+        raise ConfigError('--size: the data pipeline has no step with a size to change')
+    for step, key in sized:
+        step[key] = size if key == 'scale' else size[::-1]
 
 
 def _stretch(cfg: Config, epochs: int) -> None:
@@ -98,14 +99,17 @@ def _stretch(cfg: Config, epochs: int) -> None:
             scheduler.end = epochs
 
 
-def _replace_imagenet(node: Any, pretrained: str) -> None:
-    """Points every ImageNet initialisation below ``node`` to a file, or removes it."""
+def _replace_pretrained(node: Any, pretrained: str) -> None:
+    """Points every ImageNet initialisation below ``node`` to a file, or removes all pretrained weights."""
     if isinstance(node, dict):
         init = node.get('init_cfg')
-        if isinstance(init, dict) and init.get('type') == 'ImageNetInit':
-            node['init_cfg'] = None if pretrained == 'none' else ConfigDict(init, checkpoint=pretrained)
+        kind = init.get('type') if isinstance(init, dict) else None
+        if pretrained == 'none' and kind in ('ImageNetInit', 'HuggingFaceInit'):
+            node['init_cfg'] = None
+        elif kind == 'ImageNetInit':
+            node['init_cfg'] = ConfigDict(init, checkpoint=pretrained)
         for value in node.values():
-            _replace_imagenet(value, pretrained)
+            _replace_pretrained(value, pretrained)
 
 
 def _amp() -> dict[str, Any]:

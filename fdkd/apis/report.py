@@ -1,30 +1,27 @@
-"""What a run leaves behind: a table, a picture and a JSON file."""
+"""What a run leaves behind: a table, pictures and a JSON file."""
 
-import copy
 import json
 import math
 import os
 import platform
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import mmengine
-import numpy as np
 import torch
 from mmengine.config import Config
 from mmengine.dist import is_main_process
-from mmengine.registry import DATASETS
-from prettytable import PrettyTable
+from mmengine.evaluator import BaseMetric
 
-from fdkd.algorithms import Algorithm
-from fdkd.apis.evaluate import alone, evaluate, test_loader
+from fdkd.algorithms import Algorithm, StudentWithHeads
+from fdkd.apis.evaluate import Evaluation, alone, evaluate, test_loader
+from fdkd.apis.presentation import classification, segmentation
 from fdkd.engine.runner import Runner
-from fdkd.evaluation.picture import colourise, depth_image, write_picture
+from fdkd.evaluation import ClassificationMetric
 from fdkd.version import __version__
 
 RESULTS_FILE = 'results.json'
-PICTURE_FILE = 'predictions.png'
-FRAMES_IN_PICTURE = 4
 
 
 def report(runner: Runner) -> dict[str, Any]:
@@ -36,18 +33,54 @@ def report(runner: Runner) -> dict[str, Any]:
     cfg, algorithm = runner.cfg, runner.algorithm
     models = {'student': alone(algorithm.student, algorithm.modality, algorithm)}
     if 'teacher' in cfg.model:
+        if algorithm.terms.heads:
+            models['student'] = StudentWithHeads(algorithm)
         models['teacher'] = alone(algorithm.teacher, algorithm.teacher_modality, algorithm)
-    scores = {
+    evaluations = {
         name: evaluate(model, test_loader(cfg, model.modality), cfg.test_evaluator, f'testing the {name}')
         for name, model in models.items()
     }
-    results = {**description(cfg), 'epoch': runner.epoch, 'selection': 'last epoch', **scores}
+    about = {'epoch': runner.epoch, 'selection': 'last epoch'}
+    results = present(cfg, models, evaluations, about, Path(runner.work_dir))
     if is_main_process():
-        write_results(results, Path(runner.work_dir))
-        draw(cfg, models, Path(runner.work_dir) / PICTURE_FILE)
-        print(table(results))
         print(f'results, picture, log and checkpoints: {os.path.relpath(runner.work_dir)}')
     return results
+
+
+def present(
+    cfg: Config,
+    models: dict[str, Algorithm],
+    evaluations: dict[str, Evaluation],
+    about: dict[str, Any],
+    folder: Path,
+) -> dict[str, Any]:
+    """Writes ``results.json`` and the task's files to ``folder`` and prints the table, on the main process.
+
+    Args:
+        cfg: Config of the run.
+        models: What was evaluated, by ``'student'`` and ``'teacher'``.
+        evaluations: What was found, by the same names.
+        about: ``epoch`` and ``selection``: whose weights these are.
+        folder: Where the files go; made where absent.
+
+    Returns:
+        What ``results.json`` holds.
+    """
+    scores = {name: evaluation.scores for name, evaluation in evaluations.items()}
+    metrics = {name: evaluation.metric for name, evaluation in evaluations.items()}
+    results = {**description(cfg), **about, **scores}
+    if is_main_process():
+        folder.mkdir(parents=True, exist_ok=True)
+        write_results(results, folder)
+        task = presentation(metrics['student'])
+        task.draw(cfg, models, metrics, folder)
+        print(task.table(results))
+    return results
+
+
+def presentation(metric: BaseMetric) -> ModuleType:
+    """How the task that ``metric`` scores is shown, a module of :mod:`fdkd.apis.presentation`."""
+    return classification if isinstance(metric, ClassificationMetric) else segmentation
 
 
 def description(cfg: Config) -> dict[str, Any]:
@@ -68,59 +101,6 @@ def write_results(results: dict[str, Any], folder: Path) -> None:
     partial = folder / f'{RESULTS_FILE}.partial'
     partial.write_text(json.dumps(_without_nan(results), indent=2) + '\n')
     partial.replace(folder / RESULTS_FILE)
-
-
-def table(results: dict[str, Any]) -> str:
-    """Per-class IoU, then the means: the student beside its teacher. Classes that never occur are left out."""
-    models = [name for name in ('student', 'teacher') if name in results]
-    drawn = PrettyTable(['IoU (%)', *(f'{name} ({results[name]["modality"]})' for name in models)])
-    drawn.align, drawn.align['IoU (%)'] = 'r', 'l'
-    for label in results[models[0]]['per_class']:
-        figures = [results[name]['per_class'][label]['IoU'] for name in models]
-        if not all(math.isnan(figure) for figure in figures):
-            drawn.add_row([label, *map(_figure, figures)])
-    drawn.add_divider()
-    for metric, title in (('mIoU', 'mean IoU'), ('mAcc', 'mean accuracy'), ('aAcc', 'pixel accuracy')):
-        drawn.add_row([title, *(_figure(results[name]['metrics'][metric]) for name in models)])
-    drawn.title = f'{results["config"]}: {results["selection"]} ({results["epoch"]}), test set, seed {results["seed"]}'
-    return drawn.get_string()
-
-
-def draw(cfg: Config, models: dict[str, Algorithm], path: Path) -> None:
-    """Writes the picture: some test frames in both modalities, the truth and each model's prediction."""
-    config = copy.deepcopy(cfg.test_dataloader.dataset)
-    config.modalities = [model.modality for model in models.values()]
-    dataset = DATASETS.build(config)
-    palette, classes = dataset.metainfo['palette'], dataset.metainfo['classes']
-    indices = np.linspace(0, len(dataset) - 1, min(FRAMES_IN_PICTURE, len(dataset)), dtype=int)
-    samples = [dataset[int(index)] for index in indices]
-    labels = [sample['data_samples'].gt_sem_seg.data[0].numpy() for sample in samples]
-    columns = {
-        modality: [_show(modality, sample['inputs'][modality].numpy()) for sample in samples]
-        for modality in sorted(config.modalities, reverse=True)
-    }
-    columns['truth'] = [colourise(label, palette) for label in labels]
-    for name, model in models.items():
-        predictions = [_predict(model, sample) for sample in samples]
-        columns[f'{name} ({model.modality})'] = [colourise(label, palette) for label in predictions]
-    write_picture(path, columns, labels, classes, palette)
-
-
-@torch.no_grad()
-def _predict(model: Algorithm, sample: dict[str, Any]) -> np.ndarray:
-    batch = {
-        'inputs': {model.modality: [sample['inputs'][model.modality]]},
-        'data_samples': [copy.deepcopy(sample['data_samples'])],
-    }
-    return model.test_step(batch)[0].pred_sem_seg.data[0].cpu().numpy()
-
-
-def _show(modality: str, x: np.ndarray) -> np.ndarray:
-    return depth_image(x[0]) if modality == 'depth' else x.transpose(1, 2, 0)
-
-
-def _figure(value: float) -> str:
-    return '-' if math.isnan(value) else f'{value:.2f}'
 
 
 def _without_nan(node: Any) -> Any:

@@ -37,22 +37,15 @@ def ensure_teacher(
         ConfigError: If there is neither a checkpoint nor a config to train one with.
     """
     teacher = cfg.model.teacher
-    if 'config' in teacher and 'model' not in teacher:
-        teacher.config = str(_locate(teacher.config, cfg.filename))
+    teacher_options = replace(all_options(cfg, options), cfg_options={})
+    teacher_cfg = complete_teacher(cfg, teacher_options)
     if given or teacher.get('checkpoint'):
         teacher.checkpoint = str(given or teacher.checkpoint)
         return
-    if 'config' not in teacher:
+    if teacher_cfg is None:
         raise ConfigError(
             f'the teacher of modality {teacher.modality!r} has neither a checkpoint nor a config to train'
         )
-    teacher_options = replace(all_options(cfg, options), cfg_options={})
-    teacher_cfg = load_config(teacher.config, teacher_options)
-    if teacher_cfg.model.modality != teacher.modality:
-        raise ConfigError(
-            f'{teacher.config} trains a model of modality {teacher_cfg.model.modality!r}, expected {teacher.modality!r}'
-        )
-    teacher.model = teacher_cfg.model.model
     name = run_name(teacher.config)
     own_run, beside = root / name, root / f'{name}-{teacher_cfg.config_hash}'
     found = [str(_finished(folder, teacher_cfg.config_hash)) for folder in (own_run, beside)]
@@ -64,6 +57,32 @@ def ensure_teacher(
         train(Path(teacher.config), teacher_options, beside)
         done = [str(beside / STUDENT_FILE)]
     teacher.checkpoint = done[0]
+
+
+def complete_teacher(cfg: Config, options: RunOptions) -> Config | None:
+    """Fills ``cfg.model.teacher.model`` from the config that trains it.
+
+    Args:
+        cfg: Config of the student's run.
+        options: Options of the teacher's run.
+
+    Returns:
+        The teacher's complete config, or ``None`` where ``cfg`` states its model.
+
+    Raises:
+        ConfigError: If the teacher's config does not exist or trains another modality.
+    """
+    teacher = cfg.model.teacher
+    if 'model' in teacher or 'config' not in teacher:
+        return None
+    teacher.config = str(_locate(teacher.config, cfg.filename))
+    teacher_cfg = load_config(teacher.config, options)
+    if teacher_cfg.model.modality != teacher.modality:
+        raise ConfigError(
+            f'{teacher.config} trains a model of modality {teacher_cfg.model.modality!r}, expected {teacher.modality!r}'
+        )
+    teacher.model = teacher_cfg.model.model
+    return teacher_cfg
 
 
 def _locate(config: str, student_config: str) -> Path:

@@ -1,20 +1,23 @@
 """Scoring a trained student, alone, from its modality alone."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import torch
+from mmengine.config import Config
 from mmengine.device import get_device
-from mmengine.dist import is_main_process
 
-from fdkd.algorithms import SingleModality
+from fdkd.algorithms import Algorithm, SingleModality, StudentWithHeads
 from fdkd.algorithms.teacher import student_weights
-from fdkd.apis.config import load_config
+from fdkd.apis.config import all_options, load_config
 from fdkd.apis.evaluate import evaluate, test_loader
 from fdkd.apis.options import RunOptions
-from fdkd.apis.report import PICTURE_FILE, description, draw, table, write_results
-from fdkd.checkpoint import load_weights
+from fdkd.apis.report import present
+from fdkd.apis.teacher import complete_teacher
+from fdkd.checkpoint import load_weights, read_checkpoint
 from fdkd.engine.launch import setup_distributed
+from fdkd.registry import ALGORITHMS
 
 
 def test(
@@ -30,9 +33,10 @@ def test(
 
     Args:
         config: Config file.
-        checkpoint: ``student.pth`` or a full checkpoint.
+        checkpoint: ``student.pth`` or a full checkpoint, which also holds the classifiers that losses trained on the
+            student's feature; then each of them is scored as well.
         options: What this run changes.
-        work_dir: Where results and picture go; default: the checkpoint's folder, under ``test``.
+        work_dir: Where results and pictures go; default: the checkpoint's folder, under ``test``.
         launcher: ``'none'``, ``'pytorch'``, ``'slurm'`` or ``'mpi'``.
         unsafe_checkpoint: Unpickle the checkpoint without restriction.
 
@@ -43,18 +47,32 @@ def test(
         FdkdError: For every expected failure, see :mod:`fdkd.errors`.
     """
     setup_distributed(launcher)
-    cfg = load_config(config, options or RunOptions())
+    options = options or RunOptions()
+    cfg = load_config(config, options)
+    algorithm = _with_heads(cfg, checkpoint, options, unsafe_checkpoint) or _alone(cfg, checkpoint, unsafe_checkpoint)
+    algorithm.to(torch.device(get_device()))
+    found = evaluate(algorithm, test_loader(cfg, algorithm.modality), cfg.test_evaluator, 'testing the student')
+    about = {'epoch': Path(checkpoint).name, 'selection': 'checkpoint'}
+    folder = Path(work_dir) if work_dir else Path(checkpoint).parent / 'test'
+    return present(cfg, {'student': algorithm}, {'student': found}, about, folder)
+
+
+def _alone(cfg: Config, checkpoint: str | Path, unsafe: bool) -> Algorithm:
+    """The student and nothing else."""
     student = cfg.model.get('student', cfg.model)
     algorithm = SingleModality(student.modality, student.model, cfg.model.get('data_preprocessor'))
-    weights = student_weights(checkpoint, student.modality, algorithm.student.num_classes, unsafe_checkpoint)
+    weights = student_weights(checkpoint, student.modality, algorithm.student.num_classes, unsafe)
     load_weights(algorithm.student, weights, checkpoint)
-    algorithm.to(torch.device(get_device()))
-    scores = evaluate(algorithm, test_loader(cfg, student.modality), cfg.test_evaluator, 'testing the student')
-    results = {**description(cfg), 'epoch': Path(checkpoint).name, 'selection': 'checkpoint', 'student': scores}
-    if is_main_process():
-        folder = Path(work_dir) if work_dir else Path(checkpoint).parent / 'test'
-        folder.mkdir(parents=True, exist_ok=True)
-        write_results(results, folder)
-        draw(cfg, {'student': algorithm}, folder / PICTURE_FILE)
-        print(table(results))
-    return results
+    return algorithm
+
+
+def _with_heads(cfg: Config, checkpoint: str | Path, options: RunOptions, unsafe: bool) -> Algorithm | None:
+    """The student with the classifiers that losses trained on its feature, where ``checkpoint`` holds such."""
+    weights = read_checkpoint(checkpoint, unsafe=unsafe).get('state_dict', {})
+    if 'teacher' not in cfg.model or not any(name.startswith('terms.') for name in weights):
+        return None
+    complete_teacher(cfg, replace(all_options(cfg, options), cfg_options={}))
+    cfg.model.teacher.checkpoint = None  # its architecture alone is asked: the classifiers fit its width
+    algorithm = StudentWithHeads(ALGORITHMS.build(cfg.model))
+    load_weights(algorithm, weights, checkpoint)
+    return algorithm

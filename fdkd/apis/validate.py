@@ -2,7 +2,7 @@
 
 import difflib
 import inspect
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from mmengine import registry as mmengine_registry
@@ -59,6 +59,13 @@ def validate(cfg: Config, source: str) -> None:
         raise ConfigError(f'{source}: {len(dict.fromkeys(mistakes))} mistakes\n{lines}')
 
 
+def dataset_classes(cfg: Config) -> Sequence[str] | None:
+    """The classes of the training set, as its config or its class states them; ``None`` where neither does."""
+    dataset = cfg.get('train_dataloader', {}).get('dataset', {})
+    found = _registry('DATASETS').get(dataset['type']) if isinstance(dataset.get('type'), str) else None
+    return dataset.get('classes') or getattr(found, 'METAINFO', {}).get('classes')
+
+
 def _misspelt(cfg: Config) -> list[str]:
     """Top-level keys that nobody reads but that resemble one that is read; others are a config's variables."""
     near = {key: difflib.get_close_matches(key, _KNOWN_KEYS, n=1, cutoff=0.85) for key in cfg if key not in _KNOWN_KEYS}
@@ -107,7 +114,10 @@ def _names(registry: Registry) -> list[str]:
 
 
 def _arguments(built: Any) -> tuple[set[str], list[str], bool]:
-    """The arguments that ``built`` requires and takes (also through ``**kwargs`` of its bases), and if it takes any."""
+    """The arguments that ``built`` requires and takes (also through ``**kwargs`` of its bases), and if it takes any.
+
+    By custom, ``**kwargs`` go to the bases; under another name they are the class's own, and it takes any.
+    """
     owners = [cls.__init__ for cls in built.__mro__ if '__init__' in vars(cls)] if inspect.isclass(built) else [built]
     required: set[str] = set()
     allowed: dict[str, None] = {}
@@ -118,8 +128,9 @@ def _arguments(built: Any) -> tuple[set[str], list[str], bool]:
         # A subclass may pass its bases' arguments itself, and OpenMMLab's own builders add arguments of their own.
         if index == 0 and built.__module__.split('.')[0] not in ('mmengine', 'mmcv', 'mmseg', 'torch'):
             required = {p.name for p in named if p.default is p.empty}
-        if not any(p.kind is p.VAR_KEYWORD for p in parameters):
-            return required, list(allowed), False
+        rest = [p.name for p in parameters if p.kind is p.VAR_KEYWORD]
+        if rest != ['kwargs']:
+            return required, list(allowed), bool(rest)
     return required, list(allowed), True
 
 
@@ -142,15 +153,13 @@ def _check_modalities(model: Any) -> Iterator[str]:
 
 
 def _check_classes(cfg: Config) -> Iterator[str]:
-    """Compares the classes of every head with those of the data set, where the data set's class states them."""
-    dataset = cfg.get('train_dataloader', {}).get('dataset', {})
-    found = _registry('DATASETS').get(dataset['type']) if isinstance(dataset.get('type'), str) else None
-    classes = getattr(found, 'METAINFO', {}).get('classes')
+    """Compares the classes of every head with those of the data set, where they are known."""
+    classes = dataset_classes(cfg)
     if classes is None:
         return
     for path, number in _find(cfg.get('model', {}), 'num_classes', 'model'):
         if number is not None and number != len(classes):
-            yield f'{path}: {number}, but {dataset["type"]} has {len(classes)} classes'
+            yield f'{path}: {number}, but {cfg.train_dataloader.dataset.type} has {len(classes)} classes'
 
 
 def _find(node: Any, key: str, path: str) -> Iterator[tuple[str, Any]]:

@@ -78,7 +78,8 @@ def test_each_task_runs_once_per_repeat_and_warm_up_does_not_count(monkeypatch):
 
 def test_batch_is_packed_as_the_pipelines_pack_theirs(batch):
     results = {
-        'rgb_path': '', 'sample_id': 'a', 'ori_shape': (HEIGHT, WIDTH), 'img_shape': (HEIGHT, WIDTH),
+        'rgb_path': '', 'sample_id': 'a', 'present': ('rgb', 'depth', 'label'),
+        'ori_shape': (HEIGHT, WIDTH), 'img_shape': (HEIGHT, WIDTH),
         'img': np.zeros((HEIGHT, WIDTH, 3), np.uint8), 'depth': np.zeros((HEIGHT, WIDTH), np.float32),
         'gt_seg_map': np.zeros((HEIGHT, WIDTH), np.uint8),
     }  # fmt: skip
@@ -110,6 +111,13 @@ def test_labels_are_classes_and_some_void():
     assert 0.05 < (labels == 255).float().mean() < 0.15
 
 
+def test_a_batch_of_clips_has_one_class_each():
+    batch = benchmark.synthetic_batch(('audio', 'visual'), 3, (8, 6), batch_size=40, dense=False)
+    assert {tuple(x.shape) for x in batch['inputs']['audio']} == {(1, 6, 8)}
+    assert {tuple(x.shape) for x in batch['inputs']['visual']} == {(1, 3, 6, 8)}
+    assert {int(sample.gt_label) for sample in batch['data_samples']} == {0, 1, 2}
+
+
 def test_batch_is_repeatable_and_its_samples_differ(batch):
     again = benchmark.synthetic_batch(('rgb', 'depth'), 40, (WIDTH, HEIGHT), batch_size=3)
     for name in ('rgb', 'depth'):
@@ -118,7 +126,7 @@ def test_batch_is_repeatable_and_its_samples_differ(batch):
 
 
 def test_unknown_modality_is_an_error():
-    with pytest.raises(ConfigError, match=r"\['smell'\], only for rgb, depth"):
+    with pytest.raises(ConfigError, match=r"\['smell'\], only for rgb, depth, audio, visual"):
         benchmark.synthetic_batch(('rgb', 'smell'), 40, (WIDTH, HEIGHT), batch_size=1)
 
 

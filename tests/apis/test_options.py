@@ -29,7 +29,7 @@ def test_size_reaches_every_pipeline():
 def test_size_without_a_resize_is_an_error():
     cfg = Config.fromfile(CONFIG)
     cfg.train_dataloader.dataset.pipeline = [{'type': 'LoadRGB'}]
-    with pytest.raises(ConfigError, match='no Resize'):
+    with pytest.raises(ConfigError, match='no step with a size'):
         RunOptions(size=(64, 48)).apply(cfg)
 
 

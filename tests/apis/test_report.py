@@ -1,11 +1,18 @@
 """What a run leaves behind."""
 
+import csv
 import json
 import math
+from types import SimpleNamespace
 
+import numpy as np
 import pytest
+from mmengine.config import Config
 
-from fdkd.apis.report import table, write_results
+from fdkd.apis.evaluate import Evaluation
+from fdkd.apis.presentation import classification, segmentation
+from fdkd.apis.report import present, presentation, write_results
+from fdkd.evaluation import ClassificationMetric, SegmentationMetric
 
 RESULTS = {
     'config': 'configs/x.py',
@@ -25,27 +32,6 @@ RESULTS = {
 }
 
 
-def rows(text):
-    lines = [line.strip('|').split('|') for line in text.splitlines() if line.startswith('|')]
-    return {cells[0].strip(): [cell.strip() for cell in cells[1:]] for cells in lines}
-
-
-def test_the_table_shows_the_student_beside_its_teacher():
-    drawn = table(RESULTS)
-    assert 'configs/x.py: last epoch (24), test set, seed 3' in drawn
-    assert rows(drawn)['IoU (%)'] == ['student (rgb)', 'teacher (depth)']
-    assert rows(drawn)['wall'] == ['25.00', '26.00']
-    assert rows(drawn)['bag'] == ['-', '0.50']
-    assert rows(drawn)['mean IoU'] == ['12.50', '13.00']
-    assert rows(drawn)['pixel accuracy'] == ['50.25', '51.00']
-
-
-def test_the_table_of_a_student_alone_has_one_column_and_the_classes_that_occur():
-    alone = {key: value for key, value in RESULTS.items() if key != 'teacher'}
-    assert rows(table(alone))['mean accuracy'] == ['20.00']
-    assert 'bag' not in rows(table(alone))
-
-
 def test_results_are_valid_json_with_null_for_what_is_undefined(tmp_path):
     write_results(RESULTS, tmp_path)
     written = json.loads((tmp_path / 'results.json').read_text(), parse_constant=pytest.fail)
@@ -58,3 +44,54 @@ def test_a_failed_write_leaves_the_old_results(tmp_path):
     with pytest.raises(TypeError):
         write_results({**RESULTS, 'student': object()}, tmp_path)
     assert json.loads((tmp_path / 'results.json').read_text())['seed'] == 3
+
+
+@pytest.mark.parametrize(
+    ('metric', 'task'),
+    [(SegmentationMetric, segmentation), (ClassificationMetric, classification)],
+)
+def test_the_metric_says_how_a_task_is_shown(metric, task):
+    assert presentation(metric()) is task
+    assert presentation(type('Mine', (metric,), {})()) is task
+
+
+def evaluated(modality, predicted):
+    """Two samples of class 'a' of which ``predicted`` says what they are taken for, and one without a label."""
+    metric = ClassificationMetric()
+    metric.dataset_meta = {'classes': ('a', 'b')}
+    for number, (label, choice) in enumerate(zip((0, 0, -1), predicted, strict=True)):
+        scores = np.eye(2)[choice] * 0.5 + 0.25
+        sample = {'sample_id': f's{number}', 'gt_label': label, 'pred_label': choice, 'pred_scores': scores}
+        metric.process({}, [sample])
+    metrics = metric.evaluate(3)
+    return Evaluation({'modality': modality, 'metrics': metrics, 'per_class': metric.per_class}, metric)
+
+
+def test_a_classification_run_leaves_results_table_picture_and_predictions(tmp_path, capsys):
+    cfg = Config(
+        {
+            'config_hash': '0' * 12,
+            'randomness': {'seed': 3},
+            'model': {'teacher': {'checkpoint': 'teacher.pth'}},
+            'test_dataloader': {'dataset': {'data_root': 'data'}},
+        }
+    )
+    models = {'student': SimpleNamespace(modality='audio'), 'teacher': SimpleNamespace(modality='visual')}
+    evaluations = {'student': evaluated('audio', (0, 1, 1)), 'teacher': evaluated('visual', (0, 0, 0))}
+    folder = tmp_path / 'new' / 'folder'
+    results = present(cfg, models, evaluations, {'epoch': 2, 'selection': 'last epoch'}, folder)
+    assert results['student']['metrics'] == {'accuracy': 50.0, 'macro_f1': 33.33}
+    printed = capsys.readouterr().out.splitlines()
+    assert [line.replace(' ', '') for line in printed if ' a ' in line] == ['|a|50.00|100.00|']
+    written = json.loads((folder / 'results.json').read_text(), parse_constant=pytest.fail)
+    assert (written['teacher_checkpoint'], written['epoch']) == ('teacher.pth', 2)
+    assert set(written['student']) == {'modality', 'metrics', 'per_class'}  # neither matrix nor list of samples
+    assert written['student']['per_class']['b'] == {'accuracy': None, 'precision': 0.0, 'f1': 0.0, 'count': 0}
+    with (folder / 'predictions.csv').open() as file:
+        assert [(row['sample_id'], row['predicted']) for row in csv.DictReader(file)] == [
+            ('s0', 'a'),
+            ('s1', 'b'),
+            ('s2', 'b'),
+        ]
+    assert (folder / 'confusion.png').read_bytes().startswith(b'\x89PNG')
+    assert sorted(path.name for path in folder.iterdir()) == ['confusion.png', 'predictions.csv', 'results.json']

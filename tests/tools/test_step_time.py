@@ -86,7 +86,7 @@ def test_one_repeat_judges_nothing(measured):
     ],
 )
 def test_lower_bound_decides(tool, ratio, expected):
-    assert tool.verdict(ratio) == expected
+    assert tool.verdict(ratio, 1.10) == expected
 
 
 def test_formulations_that_differ_are_not_timed(tool):
@@ -128,4 +128,4 @@ def test_batch_that_cannot_be_trained_on_is_one_message(tool, monkeypatch):
 
     monkeypatch.setattr(tool, 'build_tasks', refuse)
     with pytest.raises(tool.FdkdError, match='8x6, batch 1: Expected more than 1 value per channel'):
-        tool.measure(None, (8, 6), batch_size=1, repeats=1)
+        tool.measure(None, (8, 6), batch_size=1, repeats=1, goal=1.1)

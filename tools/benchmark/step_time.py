@@ -38,9 +38,11 @@ from fdkd.apis.config import load_config
 from fdkd.apis.options import RunOptions
 from fdkd.distill.taps import TapReader, resolve_taps
 from fdkd.errors import ConfigError, FdkdError
+from fdkd.models import Classifier
 from fdkd.registry import MODELS
 
-GOAL = 1.10
+#: What a step may cost at most; losses on vectors are far cheaper than losses on maps.
+DENSE_GOAL, CLASSIFIER_GOAL = 1.10, 1.02
 TASKS = {
     'student': 'student step',
     'teacher': 'teacher forward, full',
@@ -93,6 +95,7 @@ def main() -> None:
     if args.threads:
         torch.set_num_threads(args.threads)
     cfg = distillation_config(args.config, RunOptions(pretrained='none', amp=args.amp))
+    goal = CLASSIFIER_GOAL if cfg.model.student.model.type == 'Classifier' else DENSE_GOAL
     figures = {
         **benchmark.environment(),
         'config': args.config,
@@ -100,9 +103,9 @@ def main() -> None:
         'amp': args.amp,
         'batch_size': args.batch_size,
         'repeats': args.repeats,
-        'goal': GOAL,
+        'goal': goal,
         'interval': '95 %, bootstrap of the median of paired ratios',
-        'sizes': [measure(cfg, size, args.batch_size, args.repeats) for size in args.size],
+        'sizes': [measure(cfg, size, args.batch_size, args.repeats, goal) for size in args.size],
     }
     print(table(figures))
     if args.json:
@@ -125,8 +128,8 @@ def distillation_config(path: str, options: RunOptions) -> Config:
     return cfg
 
 
-def measure(cfg: Config, size: tuple[int, int], batch_size: int, repeats: int) -> dict[str, Any]:
-    """The figures of one size.
+def measure(cfg: Config, size: tuple[int, int], batch_size: int, repeats: int, goal: float) -> dict[str, Any]:
+    """The figures of one size, with the verdict on ``goal``.
 
     Raises:
         FdkdError: If the model cannot be trained on such a batch, or the memory does not hold it.
@@ -146,7 +149,7 @@ def measure(cfg: Config, size: tuple[int, int], batch_size: int, repeats: int) -
         'size': list(size),
         'median_seconds': {name: benchmark.median_interval(values).median for name, values in seconds.items()},
         'ratio': {step: {bound: ratio._asdict() for bound, ratio in bounds.items()} for step, bounds in ratios.items()},
-        'verdict': verdict(ratios['distillation']['teacher']),
+        'verdict': verdict(ratios['distillation']['teacher'], goal),
         'peak_bytes': {name: benchmark.peak_memory(task) for name, task in tasks.items()},
         'seconds': seconds,
     }
@@ -159,9 +162,12 @@ def build_tasks(cfg: Config, size: tuple[int, int], batch_size: int) -> dict[str
         FdkdError: If the plain formulation differs from the loss.
     """
     distiller = _build(cfg.model)
-    batch = benchmark.synthetic_batch(distiller.modalities, distiller.student.num_classes, size, batch_size)
+    dense = not isinstance(distiller.student, Classifier)
+    batch = benchmark.synthetic_batch(
+        distiller.modalities, distiller.student.num_classes, size, batch_size, dense=dense
+    )
     tapped = _alone(cfg, distiller.teacher_modality, distiller.teacher)
-    taps = resolve_taps(tapped.student, sorted(set(distiller.taps.values())), cfg.model.teacher.get('taps'))
+    taps = resolve_taps(tapped.student, sorted(set(distiller.terms.taps.values())), cfg.model.teacher.get('taps'))
     reader, tapped_forward = TapReader(tapped.student, taps, stop_early=True), _forward(tapped, cfg, batch)
     tasks = {
         'student': _step(_alone(cfg, distiller.modality, cfg.model.student.model), cfg, batch),
@@ -172,32 +178,34 @@ def build_tasks(cfg: Config, size: tuple[int, int], batch_size: int) -> dict[str
     if replaceable := [name for name, loss in cfg.model.losses.items() if _is_dense_fdkd(loss)]:
         plain = _build(cfg.model)
         for name in replaceable:
-            plain.losses[name] = PlainFDKD()
+            plain.terms.losses[name] = PlainFDKD()
         _compare(_losses(distiller, cfg, batch), _losses(plain, cfg, batch))
         tasks['plain'] = _step(plain, cfg, batch)
     return tasks
 
 
-def verdict(ratio: benchmark.Interval) -> str:
+def verdict(ratio: benchmark.Interval, goal: float) -> str:
     """Whether the goal is met: the lower bound decides, and the upper one says how surely."""
     if ratio.count < benchmark.FEWEST:
         return f'open: fewer than {benchmark.FEWEST} repeats'
-    if ratio.low > GOAL:
+    if ratio.low > goal:
         return 'missed'
-    return 'met' if ratio.high <= GOAL else 'met within noise'
+    return 'met' if ratio.high <= goal else 'met within noise'
 
 
 def table(figures: dict[str, Any]) -> str:
     """All sizes, one row for each thing that was timed."""
-    drawn = PrettyTable(['size', 'time of', 'ms', 'peak MiB', 'ratio', 'ratio to ended pass', f'goal <= {GOAL:.2f}'])
+    drawn = PrettyTable(
+        ['size', 'time of', 'ms', 'peak MiB', 'ratio', 'ratio to ended pass', f'goal <= {figures["goal"]:.2f}']
+    )
     drawn.align, drawn.align['ms'], drawn.align['peak MiB'] = 'l', 'r', 'r'
     for size in figures['sizes']:
         for name, seconds in size['median_seconds'].items():
             ratios = [_figure(size['ratio'][name][bound]) if name in size['ratio'] else '' for bound in BOUNDS]
             peak = size['peak_bytes'][name] or 0
-            goal = size['verdict'] if name == 'distillation' else ''
+            met = size['verdict'] if name == 'distillation' else ''
             place = f'{size["size"][0]}x{size["size"][1]}'
-            drawn.add_row([place, TASKS[name], f'{1000 * seconds:.1f}', f'{peak / 2**20:.0f}', *ratios, goal])
+            drawn.add_row([place, TASKS[name], f'{1000 * seconds:.1f}', f'{peak / 2**20:.0f}', *ratios, met])
         drawn.add_divider()
     if not torch.cuda.is_available():
         drawn.del_column('peak MiB')

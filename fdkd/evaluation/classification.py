@@ -1,0 +1,89 @@
+"""Top-1 accuracy and macro F1, with the confusion matrix and every prediction kept for the report."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from mmengine.evaluator import BaseMetric
+
+from fdkd.datasets.class_sample import UNLABELLED
+from fdkd.errors import ConfigError
+from fdkd.registry import METRICS
+
+
+@METRICS.register_module()
+class ClassificationMetric(BaseMetric):
+    """Accuracy and macro F1 in %, two decimals, and ``accuracy_NAME`` for each further head that was asked.
+
+    Macro F1 is the mean over the classes that truth or prediction contains. Samples without a label are predicted, but
+    count in no figure; without a single label every figure is NaN.
+
+    Attributes after an evaluation, on the main process alone:
+        per_class: For each class name ``accuracy`` (recall), ``precision`` and ``f1`` in %, NaN where undefined, and
+            ``count``, the number of its samples.
+        confusion: Counts, int64 ``[K, K]``: rows are the truth, columns the prediction.
+        predictions: For each sample, in the data set's order, ``sample_id``, ``label`` (-1 where it has none),
+            ``predicted`` and ``score``, the probability of what is predicted.
+
+    Raises:
+        ConfigError: If a model scores another number of classes than the data set has.
+    """
+
+    per_class: dict[str, dict[str, float]]
+    confusion: np.ndarray
+    predictions: list[dict[str, Any]]
+
+    def process(self, data_batch: Any, data_samples: Sequence[dict]) -> None:
+        classes = len(self.dataset_meta['classes'])
+        for sample in data_samples:
+            scores, predicted = sample['pred_scores'], int(sample['pred_label'])
+            if len(scores) != classes:
+                raise ConfigError(
+                    f'the model scores {len(scores)} classes, the data set has {classes}: set num_classes={classes}'
+                )
+            self.results.append(
+                {
+                    'sample_id': sample['sample_id'],
+                    'label': int(sample['gt_label']),
+                    'predicted': predicted,
+                    'score': float(scores[predicted]),
+                    'heads': {name: int(scores.argmax()) for name, scores in sample.get('head_scores', {}).items()},
+                }
+            )
+
+    def compute_metrics(self, results: list) -> dict[str, float]:
+        classes = self.dataset_meta['classes']
+        self.predictions = [{key: value for key, value in result.items() if key != 'heads'} for result in results]
+        labels, predicted = (np.array([result[key] for result in results], int) for key in ('label', 'predicted'))
+        scored = labels != UNLABELLED
+        self.confusion = confusion_matrix(labels[scored], predicted[scored], len(classes))
+        figures = class_figures(self.confusion)
+        self.per_class = {
+            name: {
+                **{key: 100 * float(values[index]) for key, values in figures.items()},
+                'count': int(self.confusion[index].sum()),
+            }
+            for index, name in enumerate(classes)
+        }
+        averaged = {'accuracy': (predicted == labels)[scored], 'macro_f1': figures['f1'][~np.isnan(figures['f1'])]}
+        for name in results[0]['heads'] if results else ():
+            averaged[f'accuracy_{name}'] = (np.array([result['heads'][name] for result in results]) == labels)[scored]
+        return {
+            name: round(100 * float(values.mean()), 2) if len(values) else np.nan for name, values in averaged.items()
+        }
+
+
+def confusion_matrix(labels: np.ndarray, predicted: np.ndarray, classes: int) -> np.ndarray:
+    """How often each class (row) was taken for each (column): int64 ``[classes, classes]`` from two int ``[N]``."""
+    return np.bincount(classes * labels + predicted, minlength=classes**2).reshape(classes, classes)
+
+
+def class_figures(confusion: np.ndarray) -> dict[str, np.ndarray]:
+    """Recall (as ``accuracy``), ``precision`` and ``f1`` of each class, 0 to 1, from a confusion matrix ``[K, K]``.
+
+    NaN stands for what is undefined: the recall of a class that never occurs, the precision of one that is never
+    predicted, the F1 of one that is neither.
+    """
+    right, true, predicted = confusion.diagonal(), confusion.sum(1), confusion.sum(0)
+    with np.errstate(invalid='ignore'):  # 0 / 0
+        return {'accuracy': right / true, 'precision': right / predicted, 'f1': 2 * right / (true + predicted)}

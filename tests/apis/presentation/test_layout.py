@@ -1,0 +1,38 @@
+"""The table that all tasks share, character by character."""
+
+import math
+
+from fdkd.apis.presentation.layout import side_by_side
+
+RESULTS = {
+    'config': 'x.py',
+    'seed': 3,
+    'epoch': 24,
+    'selection': 'last epoch',
+    'student': {
+        'modality': 'audio',
+        'metrics': {'top': 1.5, 'extra': 2.25},
+        'per_class': {'dog': {'hit': 100.0}, 'cat': {'hit': math.nan}, 'owl': {'hit': math.nan}},
+    },
+    'teacher': {
+        'modality': 'visual',
+        'metrics': {'top': 0.005},
+        'per_class': {'dog': {'hit': 8.125}, 'cat': {'hit': 0.0}, 'owl': {'hit': math.nan}},
+    },
+}
+
+
+def test_classes_come_first_then_what_sums_them_up_and_a_dash_stands_for_nothing():
+    assert side_by_side(RESULTS, 'hit (%)', 'hit', {'top': 'all', 'extra': 'more'}).splitlines() == [
+        '+----------------------------------------------+',
+        '|   x.py: last epoch (24), test set, seed 3    |',
+        '+---------+-----------------+------------------+',
+        '| hit (%) | student (audio) | teacher (visual) |',
+        '+---------+-----------------+------------------+',
+        '| dog     |          100.00 |             8.12 |',
+        '| cat     |               - |             0.00 |',
+        '+---------+-----------------+------------------+',
+        '| all     |            1.50 |             0.01 |',
+        '| more    |            2.25 |                - |',
+        '+---------+-----------------+------------------+',
+    ]

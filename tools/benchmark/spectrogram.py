@@ -1,0 +1,122 @@
+"""What a spectrogram costs per clip: fdkd's steps against librosa and scipy, as the published preprocessing does it.
+
+pip install -e '.[benchmarks]'
+python tools/benchmark/spectrogram.py
+
+Clips of noise and tones are generated and written as wav files of 3 s and 10 s at 16 kHz. A repeat passes all of them
+once through each of the two, in random order: reading, tiling to the length, spectrum, logarithm, standardising. Before
+that both results are compared, and nothing is timed where they differ by more than 1e-4.
+"""
+
+import argparse
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import soundfile
+import torch
+from prettytable import PrettyTable
+
+from fdkd.apis import benchmark
+from fdkd.apis.cli import guarded, positive
+from fdkd.datasets.transforms import LoadAudio, Spectrogram
+from fdkd.errors import ConfigError, FdkdError
+
+RATE = 16000
+SECONDS = (3, 10)
+GOAL = 3.0
+CLOSE = 1e-4
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument('--clips', type=positive, default=10, help='clips of each length (10)')
+    parser.add_argument('--repeats', type=positive, default=20, help='repeats that count (20)')
+    parser.add_argument('--json', type=Path, metavar='FILE', help='write every figure, the seconds and the setting')
+    args = parser.parse_args()
+    torch.set_num_threads(1)  # as in a process that loads data
+    with tempfile.TemporaryDirectory() as folder:
+        lengths = [measure(Path(folder), seconds, args.clips, args.repeats) for seconds in SECONDS]
+    figures = {**benchmark.environment(), 'clips': args.clips, 'repeats': args.repeats, 'lengths': lengths}
+    print(table(figures))
+    if args.json:
+        benchmark.write_json(args.json, figures)
+
+
+def measure(folder: Path, seconds: int, clips: int, repeats: int) -> dict[str, Any]:
+    """The figures of one length.
+
+    Raises:
+        FdkdError: If the two ways differ.
+    """
+    paths = [_write_clip(folder / f'{seconds}s_{number}.wav', seconds, number) for number in range(clips)]
+    load, spectrogram = LoadAudio('audio', rate=RATE, seconds=seconds), Spectrogram('audio', rate=RATE)
+
+    def ours(path: str) -> np.ndarray:
+        return np.asarray(spectrogram.apply(load.apply(path, path), path))[0]
+
+    difference = max(np.abs(ours(path) - published(path, seconds)).max() for path in paths)
+    if difference > CLOSE:
+        raise FdkdError(f'{seconds} s: the two differ by {difference:.1e}: nothing was timed')
+    tasks = {
+        'published': lambda: [published(path, seconds) for path in paths],
+        'fdkd': lambda: [ours(path) for path in paths],
+    }
+    taken = benchmark.time_interleaved(tasks, repeats, f'{seconds} s')
+    ratio = benchmark.median_interval([a / b for a, b in zip(taken['published'], taken['fdkd'], strict=True)])
+    return {
+        'seconds': seconds,
+        'largest_difference': float(difference),
+        'milliseconds': {name: 1000 * float(np.median(values)) / clips for name, values in taken.items()},
+        'times_faster': ratio._asdict(),
+    }
+
+
+def published(path: str, seconds: int) -> np.ndarray:
+    """librosa reads, scipy transforms.
+
+    Raises:
+        ConfigError: If librosa is not installed.
+    """
+    try:
+        import librosa
+    except ImportError as error:
+        raise ConfigError("librosa is not installed: pip install -e '.[benchmarks]'") from error
+    from scipy.signal import spectrogram
+
+    samples, _ = librosa.load(path, sr=RATE)
+    tiled = np.tile(samples, -(-seconds * RATE // len(samples)))[: seconds * RATE]
+    log = np.log(spectrogram(tiled, RATE, nperseg=512, noverlap=353)[2] + 1e-7)
+    return (log - log.mean()) / log.std()
+
+
+def table(figures: dict[str, Any]) -> str:
+    """One row for each length."""
+    drawn = PrettyTable(['clip', 'published, ms', 'fdkd, ms', 'times faster', f'goal >= {GOAL:.0f}', 'difference'])
+    for length in figures['lengths']:
+        milliseconds, ratio = length['milliseconds'], length['times_faster']
+        drawn.add_row(
+            [
+                f'{length["seconds"]} s',
+                f'{milliseconds["published"]:.2f}',
+                f'{milliseconds["fdkd"]:.2f}',
+                f'{ratio["median"]:.2f} [{ratio["low"]:.2f}, {ratio["high"]:.2f}]',
+                'met' if ratio['high'] >= GOAL else 'missed',
+                f'{length["largest_difference"]:.1e}',
+            ]
+        )
+    drawn.title = f'{figures["device"]}, one thread; {figures["repeats"]} repeats, median [95 %]'
+    return drawn.get_string()
+
+
+def _write_clip(path: Path, seconds: int, seed: int) -> str:
+    """Two thirds of the length, so that it is tiled: a gliding tone in noise."""
+    generator, time = np.random.default_rng(seed), np.arange(2 * seconds * RATE // 3) / RATE
+    wave = 0.3 * np.sin(2 * np.pi * (200 + 100 * time) * time) + 0.05 * generator.normal(size=len(time))
+    soundfile.write(path, wave, RATE, subtype='PCM_16')
+    return str(path)
+
+
+if __name__ == '__main__':
+    guarded(main)
