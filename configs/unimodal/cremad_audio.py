@@ -1,0 +1,4 @@
+"""CREMA-D: classification from sound alone."""
+
+_base_ = '../_base_/cremad.py'
+model = dict(type='SingleModality', modality='audio', model=_base_.classifier.audio)
