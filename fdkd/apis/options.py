@@ -91,12 +91,12 @@ def _resize(pipeline: list[dict], size: tuple[int, int]) -> None:
 
 
 def _stretch(cfg: Config, epochs: int) -> None:
-    """Sets the length, and moves the end of each schedule that ended with training."""
+    """Sets the length, and moves the end of each schedule that ended with training or after it."""
     before = cfg.train_cfg.max_epochs
     cfg.train_cfg.max_epochs = epochs
     for scheduler in cfg.get('param_scheduler', []):
-        if scheduler.get('end') == before:
-            scheduler.end = epochs
+        if scheduler.get('end', 0) >= before:
+            scheduler.end += epochs - before
 
 
 def _replace_pretrained(node: Any, pretrained: str) -> None:

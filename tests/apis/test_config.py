@@ -3,10 +3,12 @@
 from pathlib import Path
 
 import pytest
+import torch
 
 from fdkd.apis.config import config_hash, load_config, run_name
 from fdkd.apis.options import RunOptions
 from fdkd.errors import ConfigError
+from fdkd.registry import PARAM_SCHEDULERS
 
 CONFIG = 'configs/fdkd/nyu_rgb_from_depth.py'
 CONFIGS = sorted(str(path) for path in Path('configs').rglob('*.py') if '_base_' not in path.parts)
@@ -69,3 +71,15 @@ def test_a_config_that_is_absent_or_broken_is_named(tmp_path):
     broken.write_text('model = dict(')
     with pytest.raises(ConfigError, match=r'broken.py: cannot be read: SyntaxError'):
         load_config(broken, RunOptions())
+
+
+@pytest.mark.parametrize('epochs', [100, 7])
+def test_the_rate_of_classification_is_that_of_the_published_code(epochs):
+    cfg = load_config('configs/unimodal/cremad_audio.py', RunOptions(epochs=epochs))
+    optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=1e-2)
+    scheduler = PARAM_SCHEDULERS.build(cfg.param_scheduler[0], default_args=dict(optimizer=optimizer))
+    for epoch in range(epochs):
+        rate = 1e-4 + (1e-2 - 1e-4) * (1 - epoch / epochs) ** 0.9
+        assert optimizer.param_groups[0]['lr'] == pytest.approx(rate, rel=1e-6)
+        optimizer.step()
+        scheduler.step()

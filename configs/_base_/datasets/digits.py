@@ -3,7 +3,7 @@
 _base_ = './classification.py'
 sound = [
     dict(type='LoadAudio', modality='audio', seconds=0.5),
-    dict(type='Spectrogram', modality='audio', window=256, overlap=16),  # 129x32
+    dict(type='Spectrogram', modality='audio', window=256, overlap=16),  # 129x33
 ]
 image = [
     dict(type='LoadFrames', modality='image'),

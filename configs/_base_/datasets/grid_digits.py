@@ -9,7 +9,7 @@ _base_ = './classification.py'
 
 
 def sound(modality, noise=()):
-    """129x32: a window of 16 ms every 15 ms."""
+    """129x33: a window of 16 ms every 15 ms."""
     return [
         dict(type='LoadAudio', modality=modality, seconds=0.5),
         *noise,
@@ -17,7 +17,8 @@ def sound(modality, noise=()):
     ]
 
 
-noise = dict(type='AddNoise', modality='noisy', snr_db=-6)
+# Chosen on a validation split carved from training, so that a student that learns alone is right in about 80 %.
+noise = dict(type='AddNoise', modality='noisy', snr_db=-4)
 load = [*sound('audio'), *sound('noisy', [noise]), dict(type='LoadFrames', modality='visual', strip_width=80)]
 resize = dict(type='Augment', modality='visual', transform='Resize', size=(48, 48))
 train_pipeline = [

@@ -75,6 +75,8 @@ def band_distance(
 class BandClassifier(nn.Module):
     """ReLU, then a linear layer over the channels of an un-standardised band, as in the published code.
 
+    As there, its weights start Xavier-normal and its biases at 0.
+
     Args:
         channels: Channels ``D`` of the band.
         num_classes: Classes ``K``.
@@ -83,6 +85,8 @@ class BandClassifier(nn.Module):
     def __init__(self, channels: int, num_classes: int) -> None:
         super().__init__()
         self.linear = nn.Linear(channels, num_classes)
+        nn.init.xavier_normal_(self.linear.weight)
+        nn.init.zeros_(self.linear.bias)
 
     def forward(self, band: Tensor) -> Tensor:
         """Logits ``[N, K]`` of ``[N, D]`` or ``[N, T, D]`` (pooled over T), ``[N, K, H, W]`` of ``[N, D, H, W]``."""
