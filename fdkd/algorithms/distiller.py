@@ -80,15 +80,14 @@ class CrossModalDistiller(Algorithm):
 
     def loss(self, inputs: dict[str, Tensor], data_samples: list) -> dict[str, Tensor]:
         """The student's task losses and ``NAME.loss...`` for each distillation loss."""
-        rows = paired_rows(data_samples, self.teacher_modality)
-        teacher = self._read_teacher(inputs[self.teacher_modality]) if rows else None
+        rows = paired_rows(data_samples, self.teacher_modality, inputs[self.modality].device)
+        teacher = self._read_teacher(inputs[self.teacher_modality]) if len(rows) else None
         losses, student = self.student_taps.run(self.student, inputs[self.modality], data_samples, mode='loss')
         if teacher is None:
             return losses | self.terms.without_pairs()
         target = labels(data_samples)
         if len(rows) < len(data_samples):
-            index = torch.tensor(rows, device=target.device)
-            target, student = target[index], select_rows(student, index)
+            target, student = target[rows], select_rows(student, rows, len(data_samples))
         return losses | self.terms(student, teacher, target)
 
     @torch.no_grad()

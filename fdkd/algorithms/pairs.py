@@ -6,20 +6,37 @@ import torch
 from torch import Tensor
 
 from fdkd.distill.terms import Feature
+from fdkd.errors import LossError
 
 
-def paired_rows(data_samples: list, modality: str) -> list[int]:
+def paired_rows(data_samples: list, modality: str, device: torch.device) -> Tensor:
     """The places in the batch of the samples that have ``modality``; those that do not say what they have, have all.
 
-    It is known on the host, from the samples' metainfo, so that choosing rows waits for no device.
+    How many there are is known on the host, from the samples' metainfo, and the places are sent to ``device`` without
+    waiting for it.
     """
-    return [row for row, sample in enumerate(data_samples) if modality in sample.metainfo.get('present', (modality,))]
+    has = [modality in sample.metainfo.get('present', (modality,)) for sample in data_samples]
+    rows = torch.tensor([row for row, there in enumerate(has) if there], dtype=torch.int64)
+    return (rows.pin_memory() if device.type == 'cuda' else rows).to(device, non_blocking=True)
 
 
-def select_rows(features: Mapping[str, Feature], rows: Tensor) -> dict[str, Feature]:
-    """The rows of every feature, along the first dimension."""
+def select_rows(features: Mapping[str, Feature], rows: Tensor, samples: int) -> dict[str, Feature]:
+    """The rows of every feature, along the first dimension.
+
+    Raises:
+        LossError: If a feature has another number of rows than the batch has ``samples``.
+    """
+
+    def select(tap: str, x: Tensor) -> Tensor:
+        if len(x) != samples:
+            raise LossError(
+                f'the tap {tap!r} has {len(x)} rows for {samples} samples, of which some lack the teacher: choose a '
+                "tap with one row a sample, such as 'feat', or leave out samples with gaps"
+            )
+        return x[rows]
+
     return {
-        tap: [x[rows] for x in feature] if isinstance(feature, list) else feature[rows]
+        tap: [select(tap, x) for x in feature] if isinstance(feature, list) else select(tap, feature)
         for tap, feature in features.items()
     }
 

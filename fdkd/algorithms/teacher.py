@@ -66,16 +66,27 @@ def student_weights(
     Raises:
         CheckpointError: If the file says that it was trained on another modality or with another number of classes.
     """
+    weights = checked_weights(path, modality, num_classes, unsafe)
+    full = {name.removeprefix(STUDENT_PREFIX): x for name, x in weights.items() if name.startswith(STUDENT_PREFIX)}
+    return full or weights
+
+
+def checked_weights(
+    path: str | os.PathLike, modality: str, num_classes: int | None = None, unsafe: bool = False
+) -> dict[str, Tensor]:
+    """All weights of a student file or a full checkpoint.
+
+    Raises:
+        CheckpointError: If the file says that it was trained on another modality or with another number of classes.
+    """
     checkpoint = read_checkpoint(path, unsafe=unsafe)
-    weights = checkpoint.get('state_dict', checkpoint)
     meta = checkpoint.get('meta', {})
     trained_on, classes = meta.get('modality', modality), meta.get('classes')
     if trained_on != modality:
         raise CheckpointError(f'{path}: a model of modality {trained_on!r}, expected {modality!r}')
     if num_classes is not None and classes is not None and len(classes) != num_classes:
         raise CheckpointError(f'{path}: a model of {len(classes)} classes, expected {num_classes}')
-    full = {name.removeprefix(STUDENT_PREFIX): x for name, x in weights.items() if name.startswith(STUDENT_PREFIX)}
-    return full or weights
+    return checkpoint.get('state_dict', checkpoint)
 
 
 def _name(teacher: dict[str, Any]) -> str:

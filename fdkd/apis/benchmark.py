@@ -21,8 +21,8 @@ from rich.progress import track
 from torch import Generator, Tensor
 
 from fdkd.datasets.class_sample import ClassSample
-from fdkd.distill.losses.checks import VOID
 from fdkd.errors import ConfigError
+from fdkd.labels import VOID
 from fdkd.version import __version__
 
 #: With fewer values, not even the range from the smallest to the largest holds the median with 95 % probability.

@@ -37,8 +37,8 @@ def load_config(path: str | Path, options: RunOptions) -> Config:
 
     Completed are: the modalities that each data loader reads (training: all that the algorithm needs, of which the
     teacher's, and beside a teacher the label, may be missing; evaluation: the student's alone), how their samples make
-    a batch, the number of classes of a ``Classifier``, TensorBoard curves where TensorBoard is installed, and
-    ``config_hash``.
+    a batch (pinned, where there is a GPU), the number of classes of a ``Classifier``, TensorBoard curves where
+    TensorBoard is installed, and ``config_hash``.
 
     Raises:
         ConfigError: If the file is absent or cannot be read, or with every mistake that validation finds.
@@ -97,7 +97,7 @@ def _merge(cfg: Config, changes: dict[str, Any]) -> None:
 def _fill_classes(cfg: Config) -> None:
     classes = dataset_classes(cfg)
     for node in _nodes(cfg.get('model')):
-        if node.get('type') == 'Classifier' and classes is not None:
+        if node.get('type') in ('Classifier', 'fdkd.Classifier') and classes is not None:
             node.setdefault('num_classes', len(classes))
 
 
@@ -116,6 +116,7 @@ def _choose_modalities(cfg: Config) -> None:
         if loader := cfg.get(f'{name}_dataloader'):
             loader.dataset.setdefault('modalities', modalities)
             loader.setdefault('collate_fn', {'type': 'fdkd.collate_pairs'})
+            loader.setdefault('pin_memory', torch.cuda.is_available())
     if taught_by:
         cfg.train_dataloader.dataset.setdefault('optional', [*taught_by, 'label'])
 

@@ -18,8 +18,8 @@ class Evaluation(NamedTuple):
     """What an evaluation found.
 
     Attributes:
-        scores: ``modality``, ``metrics`` (name to value) and, on the main process, ``per_class`` (class to name to
-            value), as they stand in ``results.json``.
+        scores: ``modality``, ``samples`` (their number), ``metrics`` (name to value) and, on the main process,
+            ``per_class`` (class to name to value), as they stand in ``results.json``.
         metric: The metric itself, which on the main process keeps what only pictures and lists show.
     """
 
@@ -45,12 +45,17 @@ def alone(model: torch.nn.Module, modality: str, like: Algorithm) -> Algorithm:
 def evaluate(algorithm: Algorithm, loader: DataLoader, evaluator: dict, title: str) -> Evaluation:
     """Predicts every sample of ``loader``, shared among the ranks, and scores the predictions.
 
+    What the data set has to say of itself (samples that are missing, for example) is printed first.
+
     Args:
         algorithm: What predicts, in evaluation mode afterwards.
         loader: The samples, in the algorithm's modality.
         evaluator: Config of the metric.
         title: What the progress bar says.
     """
+    if is_main_process():
+        for notice in getattr(loader.dataset, 'notices', ()):
+            print(f'{title}: {notice}')
     evaluation = Evaluator(evaluator)
     evaluation.dataset_meta = loader.dataset.metainfo
     algorithm.eval()
@@ -60,4 +65,5 @@ def evaluate(algorithm: Algorithm, loader: DataLoader, evaluator: dict, title: s
             evaluation.process(data_samples=algorithm.test_step(batch), data_batch=batch)
     metrics, metric = evaluation.evaluate(len(loader.dataset)), evaluation.metrics[0]
     per_class = metric.per_class if is_main_process() else {}
-    return Evaluation({'modality': algorithm.modality, 'metrics': metrics, 'per_class': per_class}, metric)
+    scores = {'modality': algorithm.modality, 'samples': len(loader.dataset), 'metrics': metrics}
+    return Evaluation({**scores, 'per_class': per_class}, metric)

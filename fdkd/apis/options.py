@@ -83,7 +83,8 @@ class RunOptions:
 
 def _resize(pipeline: list[dict], size: tuple[int, int]) -> None:
     """Sets ``scale`` (MMCV's width, height) and ``size`` (torchvision's height, width) wherever a step has one."""
-    sized = [(step, key) for step in pipeline for key in ('scale', 'size') if key in step]
+    steps = [*pipeline, *(inner for step in pipeline for inner in step.get('transforms', ()))]
+    sized = [(step, key) for step in steps for key in ('scale', 'size') if key in step]
     if not sized:
         raise ConfigError('--size: the data pipeline has no step with a size to change')
     for step, key in sized:

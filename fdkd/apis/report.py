@@ -18,6 +18,7 @@ from fdkd.algorithms import Algorithm, StudentWithHeads
 from fdkd.apis.evaluate import Evaluation, alone, evaluate, test_loader
 from fdkd.apis.presentation import classification, segmentation
 from fdkd.engine.runner import Runner
+from fdkd.errors import DataError
 from fdkd.evaluation import ClassificationMetric
 from fdkd.version import __version__
 
@@ -25,7 +26,7 @@ RESULTS_FILE = 'results.json'
 
 
 def report(runner: Runner) -> dict[str, Any]:
-    """Evaluates the last epoch's student, and its teacher, on the test set; prints and writes what it finds.
+    """Evaluates the last epoch's student, and its teacher where the test set has its modality, and tells the results.
 
     Returns:
         What ``results.json`` holds.
@@ -36,15 +37,23 @@ def report(runner: Runner) -> dict[str, Any]:
         if algorithm.terms.heads:
             models['student'] = StudentWithHeads(algorithm)
         models['teacher'] = alone(algorithm.teacher, algorithm.teacher_modality, algorithm)
-    evaluations = {
-        name: evaluate(model, test_loader(cfg, model.modality), cfg.test_evaluator, f'testing the {name}')
-        for name, model in models.items()
-    }
+    evaluations = {'student': _evaluate(cfg, models['student'], 'student')}
+    if 'teacher' in models:
+        try:
+            evaluations['teacher'] = _evaluate(cfg, models['teacher'], 'teacher')
+        except DataError as error:  # a test set without the teacher's sensor is what the student is trained for
+            del models['teacher']
+            if is_main_process():
+                print(f'the teacher is not scored: {error}')
     about = {'epoch': runner.epoch, 'selection': 'last epoch'}
     results = present(cfg, models, evaluations, about, Path(runner.work_dir))
     if is_main_process():
         print(f'results, picture, log and checkpoints: {os.path.relpath(runner.work_dir)}')
     return results
+
+
+def _evaluate(cfg: Config, model: Algorithm, name: str) -> Evaluation:
+    return evaluate(model, test_loader(cfg, model.modality), cfg.test_evaluator, f'testing the {name}')
 
 
 def present(

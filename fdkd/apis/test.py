@@ -9,13 +9,13 @@ from mmengine.config import Config
 from mmengine.device import get_device
 
 from fdkd.algorithms import Algorithm, SingleModality, StudentWithHeads
-from fdkd.algorithms.teacher import student_weights
+from fdkd.algorithms.teacher import checked_weights, student_weights
 from fdkd.apis.config import all_options, load_config
 from fdkd.apis.evaluate import evaluate, test_loader
 from fdkd.apis.options import RunOptions
 from fdkd.apis.report import present
 from fdkd.apis.teacher import complete_teacher
-from fdkd.checkpoint import load_weights, read_checkpoint
+from fdkd.checkpoint import load_weights
 from fdkd.engine.launch import setup_distributed
 from fdkd.registry import ALGORITHMS
 
@@ -68,8 +68,11 @@ def _alone(cfg: Config, checkpoint: str | Path, unsafe: bool) -> Algorithm:
 
 def _with_heads(cfg: Config, checkpoint: str | Path, options: RunOptions, unsafe: bool) -> Algorithm | None:
     """The student with the classifiers that losses trained on its feature, where ``checkpoint`` holds such."""
-    weights = read_checkpoint(checkpoint, unsafe=unsafe).get('state_dict', {})
-    if 'teacher' not in cfg.model or not any(name.startswith('terms.') for name in weights):
+    if 'teacher' not in cfg.model:
+        return None
+    student = cfg.model.student
+    weights = checked_weights(checkpoint, student.modality, student.model.get('num_classes'), unsafe)
+    if not any(name.startswith('terms.') for name in weights):
         return None
     complete_teacher(cfg, replace(all_options(cfg, options), cfg_options={}))
     cfg.model.teacher.checkpoint = None  # its architecture alone is asked: the classifiers fit its width

@@ -2,7 +2,7 @@
 
 import random
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
@@ -53,7 +53,8 @@ class MultimodalDataset(BaseDataset):
         data_root: Folder of the data set.
         split: Name of the split.
         modalities: Modalities to load, a subset of ``MODALITIES``; files of the others are never touched.
-        pipeline: Configs of transforms.
+        pipeline: Configs of transforms. Those of a modality that is not loaded are not even built: a student must not
+            need the tokenizer of its teacher.
         indices: Use the first so many samples, or the samples at these indices.
         test_mode: Whether the samples are for evaluation.
         optional: What a sample may lack: modalities, or ``'label'``. Distillation trains on such gaps.
@@ -90,10 +91,15 @@ class MultimodalDataset(BaseDataset):
         super().__init__(
             data_root=str(data_root),
             data_prefix={},
-            pipeline=list(pipeline),
+            pipeline=[step for step in pipeline if self._concerns(step)],
             indices=indices,
             test_mode=test_mode,
         )
+
+    def _concerns(self, step: dict | Callable) -> bool:
+        """Whether a step of the pipeline belongs to a modality that is loaded, or to none."""
+        modality = step.get('modality') if isinstance(step, dict) else None
+        return modality is None or modality in self.modalities
 
     def __getitem__(self, key: SampleKey | int) -> dict[str, Any]:
         """The sample of a :class:`SampleKey`; a bare index means epoch 0 of seed 0."""

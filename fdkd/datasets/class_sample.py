@@ -2,9 +2,6 @@
 
 from mmengine.structures import BaseDataElement
 
-#: ``gt_label`` of a sample without a label. Vectors of labels use it because 255 is a class of larger label sets.
-UNLABELLED = -1
-
 
 class ClassSample(BaseDataElement):
     """One sample of a classification data set.
@@ -14,7 +11,7 @@ class ClassSample(BaseDataElement):
         present: The modalities that the sample has, and ``'label'`` if it has one.
 
     Fields:
-        gt_label: int64 scalar tensor, the class or :data:`UNLABELLED`.
+        gt_label: int64 scalar tensor, the class or :data:`~fdkd.labels.UNLABELLED`.
         pred_scores: float32 ``[K]``, the softmax of the logits, after a prediction.
         pred_label: int64 scalar tensor, the class with the highest score, after a prediction.
         head_scores: Scores ``[K]`` by name of further heads (a loss's band classifiers), where these were asked too.

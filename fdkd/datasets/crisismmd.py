@@ -28,7 +28,7 @@ class CrisisMMD(PairedDataset):
         )
     }
     MODALITIES = ('text', 'image')
-    OFFICIAL: ClassVar[dict[str, int]] = {'dev': 998, 'test': 955}
+    OFFICIAL: ClassVar[dict[str, int]] = {'train': 6126, 'dev': 998, 'test': 955}
     GROUPS = 'tweets'
     PREPARE = 'crisismmd'
     LAYOUT: ClassVar[dict[str, Any]] = {

@@ -5,7 +5,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 from fdkd.datasets.base import MultimodalDataset
-from fdkd.datasets.class_sample import UNLABELLED
 from fdkd.datasets.folders import Folders
 from fdkd.datasets.listing import Entry, Listing, hold_out
 from fdkd.datasets.listing_checks import (
@@ -18,6 +17,7 @@ from fdkd.datasets.listing_checks import (
 )
 from fdkd.datasets.patterns import Pattern
 from fdkd.errors import ConfigError, DataError
+from fdkd.labels import UNLABELLED
 from fdkd.registry import DATASETS
 
 #: Names that a sample uses itself.

@@ -11,7 +11,7 @@ from fdkd.registry import HOOKS
 
 @HOOKS.register_module()
 class DataWatch(Hook):
-    """Says the data set's notices at the start, and after each epoch which gaps it had and how long training waited.
+    """Says the data sets' notices at the start, and after each epoch which gaps it had and how long training waited.
 
     Counted are samples without one of the algorithm's modalities (they add no distillation loss) and samples without a
     label (they add no task loss). The share of time spent waiting for data is that of this process; the first epoch's
@@ -23,8 +23,10 @@ class DataWatch(Hook):
         self._samples = self._iterations = 0
 
     def before_train(self, runner: Runner) -> None:
-        for notice in runner.train_dataloader.dataset.notices:
-            runner.logger.warning(notice)
+        loaders = [runner.train_dataloader, *([runner.val_loop.dataloader] if runner.val_loop else [])]
+        for loader in loaders:
+            for notice in getattr(loader.dataset, 'notices', ()):
+                runner.logger.warning(notice)
 
     def before_train_epoch(self, runner: Runner) -> None:
         self._gaps = dict.fromkeys((*runner.algorithm.modalities, 'label'), 0)
@@ -35,7 +37,7 @@ class DataWatch(Hook):
     ) -> None:
         samples = data_batch['data_samples']
         for part in self._gaps:
-            self._gaps[part] += sum(part not in sample.metainfo['present'] for sample in samples)
+            self._gaps[part] += sum(part not in sample.metainfo.get('present', (part,)) for sample in samples)
         self._samples += len(samples)
         self._iterations += 1
 
@@ -45,6 +47,8 @@ class DataWatch(Hook):
         for part in self._gaps:
             if lacking := sum(gaps[part] for _, gaps in ranks):
                 runner.logger.info(f'{epoch}: {lacking} of {samples} samples had no {part}')
+        if not self._iterations:  # resumed at the very end of the epoch
+            return
         scalars = runner.message_hub.log_scalars
         waited, took = (sum(scalars[f'train/{key}'].data[0][-self._iterations :]) for key in ('data_time', 'time'))
         runner.logger.info(f'{epoch}: {100 * waited / took:.1f} % of the time was spent waiting for data')

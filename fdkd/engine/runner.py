@@ -129,6 +129,7 @@ class Runner(MMEngineRunner):
         meta = {
             **(meta or {}),
             **position,
+            **self._trained(),
             'seed': self.seed,
             'config_hash': self.cfg.get('config_hash'),
             'cfg': self.cfg.pretty_text,
@@ -149,17 +150,22 @@ class Runner(MMEngineRunner):
         write_checkpoint(checkpoint, Path(out_dir) / filename)
         self._save_student(Path(out_dir) / STUDENT_FILE, position)
 
+    def _trained(self) -> dict[str, Any]:
+        """What the student sees and tells apart."""
+        return {
+            'modality': self.algorithm.modality,
+            'classes': list(self.train_dataloader.dataset.metainfo['classes']),
+        }
+
     def _save_student(self, path: Path, position: dict[str, int]) -> None:
-        algorithm, dataset = self.algorithm, self.train_dataloader.dataset
         meta = {
             **position,
+            **self._trained(),
             'finished': position['iter'] >= self.max_iters,
-            'modality': algorithm.modality,
-            'classes': list(dataset.metainfo['classes']),
-            'palette': [list(colour) for colour in dataset.metainfo.get('palette', [])],
+            'palette': [list(colour) for colour in self.train_dataloader.dataset.metainfo.get('palette', [])],
             'seed': self.seed,
             'config_hash': self.cfg.get('config_hash'),
             'cfg': self.cfg.pretty_text,
         }
-        weights = {name: x.cpu() for name, x in algorithm.student.state_dict().items()}
+        weights = {name: x.cpu() for name, x in self.algorithm.student.state_dict().items()}
         write_checkpoint({'meta': meta, 'state_dict': weights}, path)

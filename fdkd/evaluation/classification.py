@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 from mmengine.evaluator import BaseMetric
 
-from fdkd.datasets.class_sample import UNLABELLED
 from fdkd.errors import ConfigError
+from fdkd.labels import UNLABELLED
 from fdkd.registry import METRICS
 
 

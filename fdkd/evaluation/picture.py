@@ -8,7 +8,8 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
-VOID = 255
+from fdkd.labels import VOID
+
 LEGEND_ENTRIES = 16
 
 

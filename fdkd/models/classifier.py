@@ -7,7 +7,8 @@ from mmengine.model import BaseModule
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
-from fdkd.datasets.class_sample import UNLABELLED, ClassSample
+from fdkd.datasets.class_sample import ClassSample
+from fdkd.labels import UNLABELLED
 from fdkd.registry import BACKBONES, MODELS
 
 

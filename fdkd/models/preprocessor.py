@@ -10,6 +10,8 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import pad_sequence
 
 from fdkd.errors import DataError
+from fdkd.labels import VOID
+from fdkd.models.padding import PADDING
 from fdkd.registry import MODELS
 
 
@@ -51,15 +53,7 @@ class Float(nn.Module):
 
 
 class Tokens(nn.Module):
-    """Leaves token ids, int64 ``[N, L]``, as they are.
-
-    Args:
-        pad: The id that fills shorter texts up on their right, the one that the tokenizer's model ignores.
-    """
-
-    def __init__(self, pad: int) -> None:
-        super().__init__()
-        self.pad = pad
+    """Leaves token ids, int64 ``[N, L]``, as they are; shorter texts have been filled up with :data:`PADDING`."""
 
     def forward(self, x: Tensor) -> Tensor:
         return x
@@ -73,7 +67,8 @@ class MultimodalPreprocessor(BaseDataPreprocessor):
 
     Args:
         modalities: For each modality the arguments of its :class:`Normalizer`; or none, to cast to float32 alone; or
-            ``pad`` for token ids, which stay int64 and are filled up to the longest text of the batch.
+            ``tokens=True`` for token ids, which stay int64 and are filled up on the right, with
+            :data:`~fdkd.models.padding.PADDING`, to the longest text of the batch.
 
     Raises:
         DataError: If the samples of a batch differ in size, a modality has no normalisation, or, in training, every
@@ -96,8 +91,8 @@ class MultimodalPreprocessor(BaseDataPreprocessor):
     def _stack(self, name: str, tensors: list[Tensor], samples: list) -> Tensor:
         if name not in self.normalizers:
             raise DataError(f'modality {name!r} has no entry in data_preprocessor.modalities {list(self.normalizers)}')
-        if isinstance(entry := self.normalizers[name], Tokens):
-            return pad_sequence(tensors, batch_first=True, padding_value=entry.pad)
+        if isinstance(self.normalizers[name], Tokens):
+            return pad_sequence(tensors, batch_first=True, padding_value=PADDING)
         sizes = {tuple(x.shape) for x in tensors}
         if len(sizes) > 1:
             raise DataError(
@@ -110,7 +105,7 @@ class MultimodalPreprocessor(BaseDataPreprocessor):
 def _entry(settings: Mapping[str, Any]) -> nn.Module:
     if not settings:
         return Float()
-    return Tokens(**settings) if 'pad' in settings else Normalizer(**settings)
+    return Tokens() if settings == {'tokens': True} else Normalizer(**settings)
 
 
 def _has(sample: BaseDataElement, part: str) -> bool:
@@ -128,6 +123,7 @@ def _refuse_all_void(samples: list[BaseDataElement]) -> None:
     Samples that never had a label are no mistake: they learn from the teacher alone.
     """
     if all(
-        _has(sample, 'label') and 'gt_sem_seg' in sample and (sample.gt_sem_seg.data == 255).all() for sample in samples
+        _has(sample, 'label') and 'gt_sem_seg' in sample and (sample.gt_sem_seg.data == VOID).all()
+        for sample in samples
     ):
         raise DataError(f'every pixel of the batch is void; its samples are {_ids(samples)}: check their label maps')

@@ -1,28 +1,37 @@
 """Rows of a batch by what its samples have."""
 
+import pytest
 import torch
 from mmengine.structures import PixelData
 from mmseg.structures import SegDataSample
 
 from fdkd.algorithms.pairs import labels, paired_rows, select_rows
 from fdkd.datasets.class_sample import ClassSample
+from fdkd.errors import LossError
+
+CPU = torch.device('cpu')
 
 
 def test_rows_of_the_samples_that_have_the_modality():
     samples = [ClassSample(metainfo={'present': present}) for present in (('a', 'b'), ('a',), ('b', 'label'))]
-    assert paired_rows(samples, 'b') == [0, 2]
-    assert paired_rows(samples, 'c') == []
+    assert paired_rows(samples, 'b', CPU).tolist() == [0, 2]
+    assert paired_rows(samples, 'c', CPU).tolist() == []
 
 
 def test_a_sample_that_does_not_say_what_it_has_has_all():
-    assert paired_rows([ClassSample(), ClassSample()], 'b') == [0, 1]
+    assert paired_rows([ClassSample(), ClassSample()], 'b', CPU).tolist() == [0, 1]
 
 
 def test_rows_are_selected_from_tensors_and_lists():
     features = {'feat': torch.arange(6.0).view(3, 2), 'stages': [torch.arange(3.0), 10 * torch.arange(3.0)]}
-    selected = select_rows(features, torch.tensor([0, 2]))
+    selected = select_rows(features, torch.tensor([0, 2]), samples=3)
     assert selected['feat'].tolist() == [[0, 1], [4, 5]]
     assert [x.tolist() for x in selected['stages']] == [[0, 2], [0, 20]]
+
+
+def test_rows_of_frames_are_not_taken_for_samples():
+    with pytest.raises(LossError, match="'stages' has 6 rows for 2 samples"):
+        select_rows({'stages': [torch.zeros(6, 4)]}, torch.tensor([1]), samples=2)
 
 
 def test_labels_of_classes_and_of_maps():

@@ -64,7 +64,7 @@ def evaluated(modality, predicted):
         sample = {'sample_id': f's{number}', 'gt_label': label, 'pred_label': choice, 'pred_scores': scores}
         metric.process({}, [sample])
     metrics = metric.evaluate(3)
-    return Evaluation({'modality': modality, 'metrics': metrics, 'per_class': metric.per_class}, metric)
+    return Evaluation({'modality': modality, 'samples': 4, 'metrics': metrics, 'per_class': metric.per_class}, metric)
 
 
 def test_a_classification_run_leaves_results_table_picture_and_predictions(tmp_path, capsys):
@@ -85,7 +85,12 @@ def test_a_classification_run_leaves_results_table_picture_and_predictions(tmp_p
     assert [line.replace(' ', '') for line in printed if ' a ' in line] == ['|a|50.00|100.00|']
     written = json.loads((folder / 'results.json').read_text(), parse_constant=pytest.fail)
     assert (written['teacher_checkpoint'], written['epoch']) == ('teacher.pth', 2)
-    assert set(written['student']) == {'modality', 'metrics', 'per_class'}  # neither matrix nor list of samples
+    assert set(written['student']) == {
+        'modality',
+        'samples',
+        'metrics',
+        'per_class',
+    }  # neither matrix nor list of samples
     assert written['student']['per_class']['b'] == {'accuracy': None, 'precision': 0.0, 'f1': 0.0, 'count': 0}
     with (folder / 'predictions.csv').open() as file:
         assert [(row['sample_id'], row['predicted']) for row in csv.DictReader(file)] == [

@@ -8,7 +8,7 @@ import torch
 
 from fdkd.apis.test import test as score
 from fdkd.apis.train import train
-from fdkd.errors import DataError
+from fdkd.errors import CheckpointError, DataError
 from tests.support.motions import read_table, write_configs, write_motions, write_table
 
 
@@ -88,3 +88,19 @@ def untrained_teacher():
 
     backbone = dict(type='ResNet18', in_channels=1)
     return MODELS.build(dict(type='Classifier', backbone=backbone, num_classes=3)).state_dict()
+
+
+def test_a_test_set_without_the_teachers_sensor_scores_the_student_alone(config, root, tmp_path, capsys):
+    (root / 'imu' / 'c13.npy').unlink()
+    teacher = tmp_path / 'teacher.pth'
+    torch.save(untrained_teacher(), teacher)
+    results = train(config, work_dir=tmp_path / 'run', teacher=str(teacher))
+    assert 'the teacher is not scored' in capsys.readouterr().out
+    assert results['student']['samples'] == 6
+    assert 'teacher' not in results
+
+
+def test_a_full_checkpoint_of_another_modality_is_refused(config, tmp_path):
+    train(config.with_name('imu.py'), work_dir=tmp_path / 'run')
+    with pytest.raises(CheckpointError, match="a model of modality 'imu', expected 'image'"):
+        score(config, tmp_path / 'run' / 'epoch_1.pth')

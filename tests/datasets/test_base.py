@@ -148,3 +148,9 @@ def test_transforms_may_draw_from_any_global_generator(nyu_root):
 def test_modalities_that_the_data_set_lacks_are_refused(nyu_root, modalities):
     with pytest.raises(DataError, match=r"NYUDepthV2: asked for the modalities \[.*\], expected some of \['rgb', 'dep"):
         NYUDepthV2(nyu_root, 'train', modalities=modalities)
+
+
+def test_steps_of_a_modality_that_is_not_loaded_are_not_built(nyu_root):
+    steps = [dict(type='LoadArray', modality='depth'), dict(type='NoSuchStep', modality='rgb')]
+    dataset = NYUDepthV2(nyu_root, 'train', modalities=['depth'], pipeline=steps)
+    assert [type(step).__name__ for step in dataset.pipeline.transforms] == ['LoadArray']

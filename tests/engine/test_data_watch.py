@@ -9,6 +9,10 @@ from mmengine.logging import HistoryBuffer
 from fdkd.engine.data_watch import DataWatch
 
 
+def loader(notice):
+    return SimpleNamespace(dataset=SimpleNamespace(notices=[notice]))
+
+
 @pytest.fixture
 def runner(caplog):
     logger = logging.getLogger('data-watch')
@@ -22,7 +26,8 @@ def runner(caplog):
         epoch=1,
         algorithm=SimpleNamespace(modalities=('audio', 'visual')),
         message_hub=SimpleNamespace(log_scalars=scalars),
-        train_dataloader=SimpleNamespace(dataset=SimpleNamespace(notices=['10 clips are missing'])),
+        train_dataloader=loader('10 clips are missing'),
+        val_loop=SimpleNamespace(dataloader=loader('2 clips are missing')),
     )
 
 
@@ -32,7 +37,7 @@ def batch(*present):
 
 def test_notices_are_said_at_the_start(runner, caplog):
     DataWatch().before_train(runner)
-    assert caplog.messages == ['10 clips are missing']
+    assert caplog.messages == ['10 clips are missing', '2 clips are missing']
 
 
 def test_gaps_and_waiting_are_those_of_the_epoch(runner, caplog):

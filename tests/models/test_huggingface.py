@@ -1,4 +1,4 @@
-"""Weights of transformers: where they are looked for, what is refused, and that nothing overwrites them."""
+"""Weights of transformers: what is refused, and that nothing overwrites them."""
 
 import pytest
 import torch
@@ -7,7 +7,6 @@ from transformers import AutoModel, BertConfig, BertForMaskedLM
 
 from fdkd.errors import CheckpointError
 from fdkd.models import Classifier, HuggingFaceInit, TransformerText
-from fdkd.models.huggingface import load_local_first
 from fdkd.registry import MODELS
 
 
@@ -65,7 +64,9 @@ def test_weights_of_another_size_are_refused(bert, tmp_path):
 def test_a_pickle_is_not_read(bert, tmp_path):
     BertConfig.from_pretrained(bert).save_pretrained(tmp_path)
     torch.save(load_file(f'{bert}/model.safetensors'), tmp_path / 'pytorch_model.bin')
-    with pytest.raises(CheckpointError, match=rf'{tmp_path}: cannot be read .* weights, model.safetensors'):
+    with pytest.raises(
+        CheckpointError, match=rf'{tmp_path}: cannot be read .* expected config.json and model.safetensors'
+    ):
         HuggingFaceInit(str(tmp_path))(TransformerText(bert))
 
 
@@ -74,49 +75,6 @@ def test_a_damaged_file_is_named(bert, tmp_path):
     (tmp_path / 'model.safetensors').write_bytes(b'damaged' * 9)
     with pytest.raises(CheckpointError, match=rf'{tmp_path}: cannot be read as a Hugging Face model .*header'):
         HuggingFaceInit(str(tmp_path))(TransformerText(bert))
-
-
-def recorder(answers):
-    """A stand-in for ``from_pretrained`` that gives the answers in turn and keeps how it was called."""
-    calls = []
-
-    def load(model, **settings):
-        calls.append(settings)
-        answer = answers[len(calls) - 1]
-        if isinstance(answer, Exception):
-            raise answer
-        return answer
-
-    return load, calls
-
-
-def test_what_is_here_asks_no_network():
-    load, calls = recorder(['config'])
-    assert load_local_first(load, 'bert-base-uncased', dtype=1) == 'config'
-    assert calls == [{'local_files_only': True, 'dtype': 1}]
-
-
-def test_what_is_not_here_is_downloaded():
-    load, calls = recorder([OSError('not cached'), 'config'])
-    assert load_local_first(load, 'bert-base-uncased') == 'config'
-    assert calls == [{'local_files_only': True}, {}]
-
-
-def test_offline_one_message_says_what_to_do():
-    load, _ = recorder([OSError('not cached'), OSError('no connection to the hub\nCheck your cables')])
-    with pytest.raises(CheckpointError) as caught:
-        load_local_first(load, 'bert-base-uncased')
-    assert str(caught.value) == (
-        'bert-base-uncased: not in the Hugging Face cache, and not to be had from the network (no connection to the '
-        'hub): name a folder that holds its config.json and, for trained weights, its model.safetensors'
-    )
-
-
-def test_a_folder_asks_no_network(tmp_path):
-    load, calls = recorder([OSError('no config.json'), 'config'])
-    with pytest.raises(CheckpointError, match=rf'{tmp_path}: cannot be read .*no config.json'):
-        load_local_first(load, str(tmp_path))
-    assert len(calls) == 1
 
 
 def test_a_classifier_starts_from_the_trained_feature(bert):

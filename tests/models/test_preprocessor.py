@@ -128,20 +128,19 @@ def test_an_empty_entry_casts_alone():
     assert data[:, 0, 1, 2].tolist() == [-1.25, 300.5]
 
 
-@pytest.mark.parametrize('pad', [0, 1])
-def test_token_ids_are_padded_on_the_right_and_stay_integers(pad):
+def test_token_ids_are_padded_on_the_right_and_stay_integers():
     text = [torch.tensor([101, 7, 8, 102]), torch.tensor([101, 102])]
-    ids = MultimodalPreprocessor({'text': {'pad': pad}})(batch(text=text))['inputs']['text']
+    ids = MultimodalPreprocessor({'text': {'tokens': True}})(batch(text=text))['inputs']['text']
     assert ids.dtype == torch.int64
-    assert ids.tolist() == [[101, 7, 8, 102], [101, 102, pad, pad]]
+    assert ids.tolist() == [[101, 7, 8, 102], [101, 102, -1, -1]]
 
 
 def test_a_modality_that_some_samples_lack_has_fewer_rows():
     inputs = {'audio': [torch.zeros(1, 2, 2), torch.ones(1, 2, 2)], 'text': [torch.tensor([5]), torch.tensor([6, 7])]}
-    preprocessor = MultimodalPreprocessor({'audio': {}, 'text': {'pad': 0}})
+    preprocessor = MultimodalPreprocessor({'audio': {}, 'text': {'tokens': True}})
     data = preprocessor(partial(inputs, a=('audio', 'label'), b=('text',), c=('audio', 'text', 'label')), training=True)
     assert data['inputs']['audio'][:, 0, 0, 0].tolist() == [0, 1]
-    assert data['inputs']['text'].tolist() == [[5, 0], [6, 7]]
+    assert data['inputs']['text'].tolist() == [[5, -1], [6, 7]]
     assert [x.present for x in data['data_samples']] == [('audio', 'label'), ('text',), ('audio', 'text', 'label')]
 
 

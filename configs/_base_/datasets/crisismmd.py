@@ -12,6 +12,6 @@ test_dataloader = dict(dataset=dict(**dataset, split='test', pipeline=test_pipel
 model = dict(
     data_preprocessor=dict(
         type='MultimodalPreprocessor',
-        modalities=dict(text=dict(pad=0), image=_base_.imagenet),
+        modalities=dict(text=dict(tokens=True), image=_base_.imagenet),
     )
 )

@@ -1,6 +1,6 @@
 """The paper's schedule for classification: SGD with momentum 0.9, 1e-2, poly with power 0.9 per epoch, 100 epochs.
 
-As in the published code, epoch e (from 0) of E runs at 1e-4 + (1e-2 - 1e-4) (1 - e / E)^0.9. MMEngine's PolyLR is at its
+As in the published code, epoch e (from 0) of E runs at 1e-4 + (1e-2 - 1e-4) (1 - e / E)^0.9. PolyLR of MMEngine is
 lowest in the epoch before ``end``, hence E + 1 there. The paper gives no weight decay; 1e-4 is ours.
 """
 

@@ -9,9 +9,9 @@ from mmengine.config import Config
 
 from fdkd.algorithms import Algorithm
 from fdkd.apis.presentation.layout import side_by_side
-from fdkd.datasets.class_sample import UNLABELLED
 from fdkd.evaluation import ClassificationMetric
 from fdkd.evaluation.confusion import write_confusion
+from fdkd.labels import UNLABELLED
 
 PICTURE_FILE = 'confusion.png'
 PREDICTIONS_FILE = 'predictions.csv'

@@ -26,7 +26,8 @@ def side_by_side(results: dict[str, Any], heading: str, figure: str, totals: Map
     drawn.add_divider()
     for metric, title in totals.items():
         drawn.add_row([title, *(_cell(results[name]['metrics'].get(metric, math.nan)) for name in models)])
-    drawn.title = f'{results["config"]}: {results["selection"]} ({results["epoch"]}), test set, seed {results["seed"]}'
+    selection, samples = f'{results["selection"]} ({results["epoch"]})', results[models[0]]['samples']
+    drawn.title = f'{results["config"]}: {selection}, {samples:,} test samples, seed {results["seed"]}'
     return drawn.get_string()
 
 

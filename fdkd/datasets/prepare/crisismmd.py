@@ -12,6 +12,7 @@ from fdkd.datasets.prepare.files import SourceError
 from fdkd.datasets.prepare.samples import Encoded, Job, convert
 from fdkd.datasets.prepare.split_files import content, split_files
 from fdkd.datasets.prepare.tally import Row
+from fdkd.datasets.transforms.images import oddity
 
 SPLITS = ('train', 'dev', 'test')
 NAME = 'task_humanitarian_text_img_agreed_lab_{split}.tsv'
@@ -66,7 +67,7 @@ def encode_image(name: str, path: Path) -> Encoded:
     data = path.read_bytes()
     try:
         with Image.open(io.BytesIO(data)) as image:
-            changed = _other_than_8_bits(image)
+            changed = oddity(image) or ''
             image.load()
             rgb = _to_rgb(image) if changed else None
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
@@ -83,15 +84,6 @@ def _rows(split: str, path: Path) -> list[Row]:
     if missing := [column for column in ('image', 'label') if lines and column not in lines[0]]:
         raise SourceError(f'{path}: no column {", ".join(map(repr, missing))}, it has {", ".join(lines[0])}')
     return [Row(split, line['label'], line['image']) for line in lines]
-
-
-def _other_than_8_bits(image: Image.Image) -> str:
-    """What makes an opened image, not yet loaded, other than 8-bit RGB or grey; '' for nothing."""
-    if image.format == 'GIF':
-        return 'GIF'
-    if image.mode.startswith('I') or ';16' in str(image.tile):  # 16-bit RGB has the mode of 8-bit RGB
-        return '16 bits'
-    return '' if image.mode in ('RGB', 'L') else image.mode
 
 
 def _to_rgb(image: Image.Image) -> Image.Image:

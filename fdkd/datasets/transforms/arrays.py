@@ -1,5 +1,7 @@
 """Arrays of any other sensor."""
 
+from zipfile import BadZipFile
+
 import numpy as np
 
 from fdkd.datasets.transforms.modality import ModalityTransform
@@ -20,7 +22,7 @@ class LoadArray(ModalityTransform):
             array = np.load(value, allow_pickle=False)
         except FileNotFoundError as error:
             raise DataError(f'{value}: no such file') from error
-        except (OSError, ValueError, EOFError, SyntaxError) as error:
+        except (OSError, ValueError, EOFError, SyntaxError, BadZipFile) as error:
             raise DataError(f'{value}: not a readable .npy file of numbers ({error})') from error
         if not isinstance(array, np.ndarray) or array.dtype.kind not in 'biuf':
             found = getattr(array, 'dtype', 'an archive of several arrays')

@@ -2,7 +2,7 @@
 
 import difflib
 import inspect
-from typing import Any, ClassVar
+from typing import Any
 
 from torch import Tensor
 from torchvision.transforms import v2
@@ -10,6 +10,11 @@ from torchvision.transforms import v2
 from fdkd.datasets.transforms.modality import ModalityTransform
 from fdkd.errors import ConfigError, DataError
 from fdkd.registry import TRANSFORMS
+
+#: Transforms that draw no random numbers; every other counts as one that does.
+DETERMINISTIC = frozenset(
+    {'CenterCrop', 'ConvertImageDtype', 'Grayscale', 'Identity', 'Normalize', 'Pad', 'Resize', 'RGB', 'ToDtype'}
+)
 
 
 @TRANSFORMS.register_module()
@@ -28,8 +33,6 @@ class Augment(ModalityTransform):
         DataError: If it cannot be applied to a sample, for example a crop larger than the image.
     """
 
-    random: ClassVar[bool] = True
-
     def __init__(self, modality: str, transform: str, **settings: Any) -> None:
         super().__init__(modality)
         classes = dict(
@@ -45,7 +48,7 @@ class Augment(ModalityTransform):
             self.change = classes[transform](**settings)
         except (TypeError, ValueError) as error:
             raise ConfigError(f'Augment: {transform} does not take {settings}: {error}') from error
-        self.name = transform
+        self.name, self.random = transform, transform not in DETERMINISTIC
 
     def apply(self, value: Tensor, sample_id: str) -> Tensor:
         try:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 import torch
@@ -55,7 +56,7 @@ class Cached(ModalityTransform):
         path = self.folder / key[:2] / f'{key[2:]}.npy'
         try:
             return torch.from_numpy(np.load(path, allow_pickle=False))
-        except (OSError, ValueError, EOFError, SyntaxError):
+        except (OSError, ValueError, EOFError, SyntaxError, BadZipFile):
             pass  # not there yet, or damaged
         for transform in self.transforms:
             value = transform.apply(value, sample_id)

@@ -1,33 +1,13 @@
-"""Reading one modality's file, strictly: a damaged file is an error that names it, never a grey image.
-
-OpenCV decodes the readable part of a truncated file without complaint; Pillow refuses it, hence Pillow here.
-"""
+"""The files of one sample of a segmentation data set: each has the size and the kind of values that it should."""
 
 from typing import Any
 
 import numpy as np
 from mmcv.transforms import BaseTransform
-from PIL import Image
 
+from fdkd.datasets.transforms.images import read_image
 from fdkd.errors import DataError
 from fdkd.registry import TRANSFORMS
-
-
-def read_image(path: str) -> np.ndarray:
-    """The file's pixels as stored, ``[H, W]`` or ``[H, W, C]``.
-
-    Raises:
-        DataError: If the file is absent, truncated, no image, or has colours of 16 bits, which Pillow would halve.
-    """
-    try:
-        with Image.open(path) as image:
-            if image.mode == 'RGB' and ';16' in str(image.tile):
-                raise DataError(f'{path}: an image with 16 bits per colour, expected 8')
-            return np.asarray(image)
-    except FileNotFoundError as error:
-        raise DataError(f'{path}: no such file') from error
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        raise DataError(f'{path}: unreadable or truncated image ({error})') from error
 
 
 def _settle_shape(results: dict[str, Any], path: str, shape: tuple[int, int]) -> None:

@@ -7,6 +7,7 @@ import numpy as np
 
 from fdkd.datasets.transforms.modality import ModalityTransform
 from fdkd.errors import ConfigError
+from fdkd.huggingface import load_local_first
 from fdkd.registry import TRANSFORMS
 
 
@@ -18,20 +19,19 @@ def load_tokenizer(model: str) -> Any:
         model: A name at huggingface.co, or a folder with the tokenizer's files.
 
     Raises:
-        ConfigError: If it is neither here nor can be downloaded.
+        CheckpointError: If it is neither here nor can be downloaded, or is damaged.
     """
+    return load_local_first(_with_vocabulary, model, 'tokenizer.json or vocab.txt')
+
+
+def _with_vocabulary(model: str, **settings: Any) -> Any:
     from transformers import AutoTokenizer  # takes a second, which experiments without text should not pay
 
-    for is_local in (True, False):
-        try:
-            return AutoTokenizer.from_pretrained(model, local_files_only=is_local)
-        except (OSError, ValueError) as error:
-            reason = error
-    summary = str(reason).strip().split('\n')[0]
-    raise ConfigError(
-        f'tokenizer {model!r}: no such folder, not in the Hugging Face cache of this machine, and it could not be '
-        f'downloaded ({summary}). Offline, set model= to a folder with tokenizer.json or vocab.txt'
-    ) from reason
+    tokenizer = AutoTokenizer.from_pretrained(model, **settings)
+    # where the files of the vocabulary are absent, transformers makes a tokenizer that knows no word
+    if len(tokenizer) <= len(tokenizer.all_special_tokens):
+        raise OSError('there is no vocabulary')
+    return tokenizer
 
 
 def mended(text: str) -> str:
@@ -51,7 +51,8 @@ class Tokenize(ModalityTransform):
         max_length: Longest ``L``, special tokens included; the end of longer texts is cut.
 
     Raises:
-        ConfigError: If the tokenizer is not available, or ``max_length`` leaves no room for a token.
+        CheckpointError: If the tokenizer is not available.
+        ConfigError: If ``max_length`` leaves no room for a token.
     """
 
     def __init__(self, modality: str, model: str = 'bert-base-uncased', max_length: int = 128) -> None:

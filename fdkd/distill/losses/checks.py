@@ -3,11 +3,7 @@
 from torch import Tensor
 
 from fdkd.errors import LossError
-
-#: Label of a pixel that does not count.
-VOID = 255
-#: Label of a sample without one; 255 may be a class of a large label set.
-UNLABELLED = -1
+from fdkd.labels import UNLABELLED, VOID
 
 #: Dimension of the channels by number of dimensions: ``[N, D]``, ``[N, T, D]``, ``[N, C, H, W]``.
 _CHANNEL = {2: 1, 3: 2, 4: 1}

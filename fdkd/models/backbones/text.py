@@ -5,7 +5,9 @@ from mmengine.model import BaseModule
 from torch import Tensor, nn
 
 from fdkd.errors import ConfigError, DataError
-from fdkd.models.huggingface import load_local_first, without_pooler
+from fdkd.huggingface import load_local_first
+from fdkd.models.huggingface import without_pooler
+from fdkd.models.padding import PADDING
 from fdkd.registry import BACKBONES
 
 
@@ -22,19 +24,25 @@ class TransformerText(BaseModule):
 
     Raises:
         CheckpointError: If there is no such model here and it cannot be downloaded.
-        ConfigError: If the model is no encoder with padding.
+        ConfigError: If the model is no encoder whose first token stands for the text.
     """
 
     stages = ()
 
     def __init__(self, model: str, init_cfg: dict | None = None) -> None:
         super().__init__(init_cfg)
-        from transformers import AutoConfig, AutoModel  # slow to import, and only text needs it
+        # slow to import, and only text needs it
+        from transformers import MODEL_FOR_MASKED_LM_MAPPING, AutoConfig, AutoModel
 
-        config = load_local_first(AutoConfig.from_pretrained, model)
-        self.pad = getattr(config, 'pad_token_id', None)
-        if self.pad is None or getattr(config, 'is_encoder_decoder', False):
-            raise ConfigError(f'{model}: a {config.model_type} is no encoder with padding: choose one such as BERT')
+        config = load_local_first(AutoConfig.from_pretrained, model, 'config.json')
+        # what fills in masked tokens looks both ways; where a token sees those before it alone, the first sees no word
+        if type(config) not in MODEL_FOR_MASKED_LM_MAPPING or config.is_encoder_decoder:
+            raise ConfigError(
+                f'{model}: a {config.model_type} is no encoder whose first token stands for the text: choose one such '
+                'as BERT'
+            )
+        pad = getattr(config, 'pad_token_id', None)
+        self.pad: int = 0 if pad is None else pad
         self.model = without_pooler(AutoModel.from_config(config, dtype=torch.float32))
         # MMEngine would call the network's own init_weights after init_cfg; nothing promises that it keeps weights
         self.model.is_init = True
@@ -43,11 +51,15 @@ class TransformerText(BaseModule):
         self.activation = nn.Identity()
 
     def forward(self, ids: Tensor) -> Tensor:
-        """Maps token ids, int64 ``[N, L]`` padded on the right, to ``[N, channels]``.
+        """Maps token ids, int64 ``[N, L]``, to ``[N, channels]``.
+
+        Shorter texts are filled up on the right with :data:`~fdkd.models.padding.PADDING`, which no token attends to.
 
         Raises:
             DataError: If the texts are longer than the model reads.
         """
         if self.longest is not None and ids.shape[1] > self.longest:
             raise DataError(f'texts of {ids.shape[1]} tokens, the model reads {self.longest}: lower max_length')
-        return self.model(input_ids=ids, attention_mask=(ids != self.pad).long()).last_hidden_state[:, 0]
+        padding = ids == PADDING
+        states = self.model(input_ids=ids.masked_fill(padding, self.pad), attention_mask=(~padding).long())
+        return states.last_hidden_state[:, 0]

@@ -17,6 +17,7 @@ RESULTS = {
     'selection': 'last epoch',
     'student': {
         'modality': 'audio',
+        'samples': 1234,
         'metrics': {'accuracy': 70.5, 'macro_f1': 61.25, 'accuracy_low': 69.0, 'accuracy_high': 12.0},
         'per_class': {
             'dog': {'accuracy': 75.0, 'precision': 1.0, 'f1': 2.0, 'count': 4},
@@ -62,7 +63,7 @@ def test_the_table_shows_classes_then_accuracy_f1_and_heads():
 
 
 def test_the_table_of_a_student_without_further_heads_has_no_rows_for_them():
-    alone = {**RESULTS, 'student': {**RESULTS['teacher'], 'modality': 'audio'}}
+    alone = {**RESULTS, 'student': {**RESULTS['teacher'], 'modality': 'audio', 'samples': 40}}
     del alone['teacher']
     shown = rows(table(alone))
     assert list(shown)[1:] == ['accuracy (%)', 'dog', 'accuracy', 'macro F1']

@@ -11,6 +11,7 @@ RESULTS = {
     'selection': 'last epoch',
     'student': {
         'modality': 'rgb',
+        'samples': 654,
         'metrics': {'mIoU': 12.5, 'mAcc': 20.0, 'aAcc': 50.25},
         'per_class': {'wall': {'IoU': 25.0, 'Acc': 40.0}, 'bag': {'IoU': math.nan, 'Acc': math.nan}},
     },
@@ -29,7 +30,7 @@ def rows(text):
 
 def test_the_table_shows_the_student_beside_its_teacher():
     drawn = table(RESULTS)
-    assert 'configs/x.py: last epoch (24), test set, seed 3' in drawn
+    assert 'configs/x.py: last epoch (24), 654 test samples, seed 3' in drawn
     assert rows(drawn)['IoU (%)'] == ['student (rgb)', 'teacher (depth)']
     assert rows(drawn)['wall'] == ['25.00', '26.00']
     assert rows(drawn)['bag'] == ['-', '0.50']

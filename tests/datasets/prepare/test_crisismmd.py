@@ -44,11 +44,11 @@ def test_plain_images_are_copied(tmp_path, mode, name):
 @pytest.mark.parametrize(
     ('mode', 'kind', 'name', 'told'),
     [
-        ('CMYK', 'JPEG', 'a.jpg', 'CMYK'),
+        ('CMYK', 'JPEG', 'a.jpg', 'mode CMYK'),
         ('P', 'GIF', 'a.jpg', 'GIF'),
-        ('P', 'PNG', 'a.png', 'P'),
-        ('RGBA', 'PNG', 'a.png', 'RGBA'),
-        ('RGBA', 'PNG', 'a.jpg', 'RGBA'),
+        ('P', 'PNG', 'a.png', 'mode P'),
+        ('RGBA', 'PNG', 'a.png', 'mode RGBA'),
+        ('RGBA', 'PNG', 'a.jpg', 'mode RGBA'),
     ],
 )
 def test_odd_modes_become_rgb(tmp_path, mode, kind, name, told):
@@ -102,7 +102,7 @@ def test_converted_folder_is_what_the_data_set_reads(tmp_path, folder):
     assert manifest['splits']['test'] == dict(listed=2, found=1, usable=1, missing=1, unreadable=0, silent=0)
     assert manifest['classes']['train']['vehicle_damage']['usable'] == 1
     assert manifest['missing'] == ['data_image/irma/13_0.jpg']
-    assert manifest['changed'] == {'CMYK': 1}
+    assert manifest['changed'] == {'mode CMYK': 1}
     sample = CrisisMMD(out, 'train').get_data_info(2)
     assert sample['text'] == 'a "quote'
     assert sample['gt_label'] == 2

@@ -52,6 +52,12 @@ def test_truncated_files_are_refused(tmp_path, share):
     refuse(tmp_path / 'a.npy', 'not a readable .npy file')
 
 
+@pytest.mark.parametrize('data', [b'PK', b'PK\x03\x04' + b'x' * 50, b'PK\x05\x06'])
+def test_damaged_archives_are_refused(tmp_path, data):
+    (tmp_path / 'a.npy').write_bytes(data)
+    refuse(tmp_path / 'a.npy', 'not a readable .npy file')
+
+
 def test_archives_and_absent_files_are_refused(tmp_path):
     refuse(tmp_path / 'a.npz', 'no such file')
     np.savez(tmp_path / 'a.npz', a=np.ones(3))

@@ -49,6 +49,47 @@ def test_resizing_smooths():
 
 
 @pytest.mark.parametrize(
+    ('transform', 'settings'),
+    [
+        ('CenterCrop', {'size': (6, 5)}),
+        ('ConvertImageDtype', {'dtype': torch.float32}),
+        ('Grayscale', {}),
+        ('Identity', {}),
+        ('Normalize', {'mean': [9.0], 'std': [2.0]}),
+        ('Pad', {'padding': 2}),
+        ('RGB', {}),
+        ('Resize', {'size': (3, 4)}),
+        ('ToDtype', {'dtype': torch.float32, 'scale': True}),
+    ],
+)
+def test_what_draws_no_random_numbers_says_so(transform, settings):
+    step = Augment('visual', transform, **settings)
+    assert step.random is False
+    torch.manual_seed(0)
+    before = torch.get_rng_state()
+    first, second = (step.apply(CLIP.float() / 255, sample_id) for sample_id in 'ab')
+    assert torch.equal(torch.get_rng_state(), before)
+    assert torch.equal(first, second)
+
+
+@pytest.mark.parametrize(
+    ('transform', 'settings'),
+    [
+        ('RandomCrop', {'size': 3}),
+        ('RandomHorizontalFlip', {}),
+        ('ColorJitter', {'hue': 0.1}),
+        ('GaussianBlur', {'kernel_size': 3}),
+        ('GaussianNoise', {}),
+        ('ElasticTransform', {}),
+        ('JPEG', {'quality': (20, 80)}),
+        ('AutoAugment', {}),
+    ],
+)
+def test_everything_else_counts_as_random(transform, settings):
+    assert Augment('visual', transform, **settings).random is True
+
+
+@pytest.mark.parametrize(
     ('transform', 'hint'),
     [
         ('RandomResizeCrop', 'did you mean RandomResizedCrop'),

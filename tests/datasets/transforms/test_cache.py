@@ -8,6 +8,7 @@ import pytest
 import soundfile
 import torch
 from PIL import Image
+from torchvision.transforms.v2.functional import resize
 
 from fdkd.datasets.transforms import Cached
 from fdkd.datasets.transforms.modality import ModalityTransform
@@ -119,7 +120,14 @@ def test_a_changed_frame_in_a_folder_is_read_again(tmp_path):
 
 
 @pytest.mark.parametrize(
-    'damage', [lambda data: b'', lambda data: data[:40], lambda data: data[:-7], lambda data: b'x']
+    'damage',
+    [
+        lambda data: b'',
+        lambda data: data[:40],
+        lambda data: data[:-7],
+        lambda data: b'x',
+        lambda data: b'PK\x03\x04' + data[4:],
+    ],
 )
 def test_a_damaged_result_is_computed_again(tmp_path, clip, damage):
     expected = audio(tmp_path / 'cache', clip)
@@ -140,6 +148,20 @@ def test_a_damaged_result_is_computed_again(tmp_path, clip, damage):
 def test_random_numbers_are_refused(tmp_path, config):
     with pytest.raises(ConfigError, match=f'{config["type"]} draws random numbers'):
         Cached('visual', tmp_path, [config])
+
+
+def test_a_chain_of_what_draws_no_random_numbers_passes(tmp_path):
+    pixels = np.random.default_rng(0).integers(0, 256, (6, 8, 3), dtype=np.uint8)
+    Image.fromarray(pixels).save(tmp_path / 'a.png')
+    chain = [
+        dict(type='LoadFrames', modality='visual'),
+        dict(type='Augment', modality='visual', transform='Resize', size=(3, 4)),
+    ]
+    step = Cached('visual', tmp_path / 'cache', chain)
+    expected = resize(torch.from_numpy(pixels).permute(2, 0, 1)[None], [3, 4], antialias=True)
+    for _ in range(2):
+        assert torch.equal(step({'sample_id': 'a', 'visual': str(tmp_path / 'a.png')})['visual'], expected)
+    assert len(results(tmp_path / 'cache')) == 1
 
 
 @pytest.mark.parametrize('config', [dict(type='LoadArray', modality='imu'), dict(type='RandomHSV')])

@@ -8,7 +8,7 @@ import transformers
 
 from fdkd.datasets.transforms import Tokenize
 from fdkd.datasets.transforms.text import load_tokenizer, mended
-from fdkd.errors import ConfigError
+from fdkd.errors import CheckpointError, ConfigError
 
 VOCABULARY = ['[PAD]', '[UNK]', '[CLS]', '[SEP]', '[MASK]', 'flood', 'in', 'the', 'city', '##s', '!', '\U0001f600']
 CLS, SEP, UNKNOWN, SMILE = 2, 3, 1, 11
@@ -65,7 +65,7 @@ def from_pretrained(monkeypatch):
     """Replaces the library's loader by one that finds nothing; lists the calls."""
     calls = []
 
-    def fail(model, local_files_only):
+    def fail(model, local_files_only=False):
         calls.append((model, local_files_only))
         raise OSError('We could not connect\nand more lines')
 
@@ -76,7 +76,8 @@ def from_pretrained(monkeypatch):
 
 
 def test_this_machine_comes_first_and_a_failure_says_what_to_do(from_pretrained):
-    with pytest.raises(ConfigError, match=r"tokenizer 'some/bert'.*\(We could not connect\).*set model= to a folder"):
+    message = r'some/bert: .*\(We could not connect\): name a folder that holds tokenizer.json or vocab.txt'
+    with pytest.raises(CheckpointError, match=message):
         Tokenize('text', 'some/bert')
     assert from_pretrained == [('some/bert', True), ('some/bert', False)]
 
@@ -91,8 +92,17 @@ def test_a_tokenizer_is_loaded_once_per_process(model, monkeypatch):
 
 
 def test_a_folder_that_is_not_there_is_named(tmp_path):
-    with pytest.raises(ConfigError, match=r'absent.*no such folder'):
+    with pytest.raises(CheckpointError, match=r'absent: no such folder'):
         Tokenize('text', str(tmp_path / 'absent'))
+
+
+@pytest.mark.parametrize('files', [{}, {'config.json': '{"model_type": "bert"}'}, {'tokenizer.json': 'damaged'}])
+def test_a_folder_without_a_vocabulary_is_named(tmp_path, files):
+    for name, content in files.items():
+        (tmp_path / name).write_text(content)
+    message = rf'{tmp_path}: cannot be read as a Hugging Face model .*expected tokenizer.json or vocab.txt'
+    with pytest.raises(CheckpointError, match=message):
+        Tokenize('text', str(tmp_path))
 
 
 def test_a_sample_without_text_passes_untouched(model):

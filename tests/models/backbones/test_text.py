@@ -2,12 +2,23 @@
 
 import pytest
 import torch
-from transformers import AutoModel, BertConfig, DistilBertConfig, GPT2Config, T5Config
+from transformers import (
+    AutoModel,
+    BartConfig,
+    BertConfig,
+    DistilBertConfig,
+    GPT2Config,
+    OPTConfig,
+    RobertaConfig,
+    T5Config,
+)
 
 from fdkd.errors import CheckpointError, ConfigError, DataError
-from fdkd.models import Classifier, HuggingFaceInit, TransformerText
+from fdkd.models import Classifier, HuggingFaceInit, MultimodalPreprocessor, TransformerText
+from fdkd.models.padding import PADDING
 
-IDS = torch.tensor([[2, 9, 14, 3], [2, 3, 0, 0]])
+SIZES = dict(vocab_size=50, hidden_size=16, num_hidden_layers=1, num_attention_heads=2, intermediate_size=32)
+IDS = torch.tensor([[2, 9, 14, 3], [2, 3, PADDING, PADDING]])
 
 
 @pytest.fixture
@@ -29,12 +40,39 @@ def test_padding_changes_no_feature(backbone):
     torch.testing.assert_close(both[1], backbone(IDS[1:, :2])[0])
 
 
-def test_the_models_own_padding_id_is_masked(tmp_path):
-    sizes = dict(vocab_size=50, hidden_size=16, num_hidden_layers=1, num_attention_heads=2, intermediate_size=32)
-    BertConfig(**sizes, pad_token_id=7).save_pretrained(tmp_path)
+def padded(*texts):
+    """The texts as the preprocessor stacks them."""
+    data = {'inputs': {'text': [torch.tensor(ids) for ids in texts]}, 'data_samples': []}
+    return MultimodalPreprocessor({'text': {'tokens': True}})(data)['inputs']['text']
+
+
+@pytest.mark.parametrize(
+    'config',
+    [
+        RobertaConfig(**SIZES, pad_token_id=1, max_position_embeddings=22),
+        BertConfig(**SIZES, pad_token_id=7),
+        BertConfig(**SIZES, pad_token_id=None),
+    ],
+    ids=['roberta-1', 'bert-7', 'bert-none'],
+)
+def test_a_texts_feature_does_not_depend_on_its_neighbours_lengths(config, tmp_path):
+    config.save_pretrained(tmp_path)
     backbone = TransformerText(str(tmp_path)).eval()
-    torch.testing.assert_close(backbone(torch.tensor([[2, 5, 7, 7]])), backbone(torch.tensor([[2, 5]])))
-    assert not torch.allclose(backbone(torch.tensor([[2, 5, 0, 0]])), backbone(torch.tensor([[2, 5]])))
+    short = [2, 9, 3]
+    alone = backbone(padded(short))[0]
+    for neighbour in ([2, 3], [2, 9, 14, 3], [2, *range(10, 25), 3]):
+        torch.testing.assert_close(backbone(padded(short, neighbour))[0], alone)
+    assert not torch.allclose(backbone(padded([2, 9, 3, 0]))[0], alone)  # an id that stands in the text counts
+
+
+@pytest.mark.parametrize(('pad', 'stand_in'), [(7, 7), (None, 0)])
+def test_the_model_sees_its_own_padding_id(pad, stand_in, tmp_path):
+    BertConfig(**SIZES, pad_token_id=pad).save_pretrained(tmp_path)
+    backbone = TransformerText(str(tmp_path))
+    seen = []
+    backbone.model.embeddings.word_embeddings.register_forward_pre_hook(lambda module, args: seen.append(args[0]))
+    backbone(IDS)
+    assert seen[0].tolist() == [[2, 9, 14, 3], [2, 3, stand_in, stand_in]]
 
 
 def test_other_encoders_than_bert_serve(tmp_path):
@@ -50,8 +88,7 @@ def test_every_parameter_learns(bert):
 
 
 def test_a_model_kept_in_half_precision_is_built_in_float32(tmp_path):
-    sizes = dict(vocab_size=50, hidden_size=16, num_hidden_layers=1, num_attention_heads=2, intermediate_size=32)
-    BertConfig(**sizes, dtype='float16').save_pretrained(tmp_path)
+    BertConfig(**SIZES, dtype='float16').save_pretrained(tmp_path)
     assert {parameter.dtype for parameter in TransformerText(str(tmp_path)).parameters()} == {torch.float32}
 
 
@@ -73,11 +110,16 @@ def test_texts_longer_than_the_model_reads_are_refused(backbone):
 
 @pytest.mark.parametrize(
     ('config', 'kind'),
-    [(GPT2Config(n_embd=8, n_layer=1, n_head=1), 'gpt2'), (T5Config(d_model=8, num_layers=1, pad_token_id=0), 't5')],
+    [
+        (GPT2Config(n_embd=8, n_layer=1, n_head=1), 'gpt2'),
+        (OPTConfig(hidden_size=8, num_hidden_layers=1, pad_token_id=1), 'opt'),
+        (T5Config(d_model=8, num_layers=1, pad_token_id=0), 't5'),
+        (BartConfig(d_model=8), 'bart'),
+    ],
 )
-def test_models_that_are_no_padded_encoders_are_refused(config, kind, tmp_path):
+def test_models_whose_first_token_does_not_stand_for_the_text_are_refused(config, kind, tmp_path):
     config.save_pretrained(tmp_path)
-    with pytest.raises(ConfigError, match=f'a {kind} is no encoder with padding: choose one such as BERT'):
+    with pytest.raises(ConfigError, match=f'a {kind} is no encoder whose first token stands for the text: choose one'):
         TransformerText(str(tmp_path))
 
 
