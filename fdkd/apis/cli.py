@@ -19,6 +19,7 @@ def add_run_options(parser: argparse.ArgumentParser, training: bool = True) -> N
     parser.add_argument('--data-root', help='folder of the data set')
     parser.add_argument('--size', type=parse_size, metavar='WIDTHxHEIGHT', help='size that samples are resized to')
     parser.add_argument('--workers', type=whole, help='processes that load data')
+    parser.add_argument('--text-model', metavar='NAME|FOLDER', help='Hugging Face model of tokenizer and text encoder')
     if training:
         parser.add_argument('--epochs', type=positive, help='length of training; the schedule is stretched with it')
         parser.add_argument('--batch-size', type=positive, help='training samples per step and process')
@@ -36,7 +37,18 @@ def add_run_options(parser: argparse.ArgumentParser, training: bool = True) -> N
 
 def run_options(args: argparse.Namespace) -> RunOptions:
     """The options that :func:`add_run_options` parsed."""
-    names = ('data_root', 'size', 'epochs', 'batch_size', 'pretrained', 'seed', 'amp', 'workers', 'cfg_options')
+    names = (
+        'data_root',
+        'size',
+        'epochs',
+        'batch_size',
+        'pretrained',
+        'text_model',
+        'seed',
+        'amp',
+        'workers',
+        'cfg_options',
+    )
     return RunOptions(**{name: getattr(args, name) for name in names if hasattr(args, name)})
 
 

@@ -23,6 +23,7 @@ class RunOptions:
         epochs: Length of training; the schedule is stretched with it.
         batch_size: Training samples per step and process.
         pretrained: ImageNet weights: a local file, or ``'none'`` to train from scratch (language models as well).
+        text_model: Hugging Face model, by name or folder, of every tokenizer and text encoder.
         seed: Seed of initialisation, order and augmentation.
         amp: Mixed precision: bfloat16 on a CPU and on GPUs that have it, float16 with loss scaling on others.
         workers: Processes that load data.
@@ -34,6 +35,7 @@ class RunOptions:
     epochs: int | None = None
     batch_size: int | None = None
     pretrained: str | None = None
+    text_model: str | None = None
     seed: int | None = None
     amp: bool = False
     workers: int | None = None
@@ -66,6 +68,8 @@ class RunOptions:
                 loader.dataset.data_root = self.data_root
             if self.size is not None:
                 _resize(loader.dataset.pipeline, self.size)
+            if self.text_model is not None:
+                _replace_text_model(loader.dataset.pipeline, self.text_model)
             if self.workers is not None:
                 loader.num_workers = self.workers
                 loader.persistent_workers = self.workers > 0
@@ -77,6 +81,8 @@ class RunOptions:
             cfg.randomness.seed = self.seed
         if self.pretrained is not None:
             _replace_pretrained(cfg.model, self.pretrained)
+        if self.text_model is not None:
+            _replace_text_model(cfg.model, self.text_model)
         if self.amp:
             cfg.optim_wrapper.update(_amp())
 
@@ -111,6 +117,17 @@ def _replace_pretrained(node: Any, pretrained: str) -> None:
             node['init_cfg'] = ConfigDict(init, checkpoint=pretrained)
         for value in node.values():
             _replace_pretrained(value, pretrained)
+
+
+def _replace_text_model(node: Any, name: str) -> None:
+    """Names another model in every tokenizer, text encoder and its initialisation below ``node``."""
+    if isinstance(node, dict):
+        if node.get('type') in ('Tokenize', 'TransformerText', 'HuggingFaceInit'):
+            node['model'] = name
+        node = list(node.values())
+    if isinstance(node, (list, tuple)):
+        for value in node:
+            _replace_text_model(value, name)
 
 
 def _amp() -> dict[str, Any]:

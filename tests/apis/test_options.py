@@ -70,3 +70,12 @@ def test_zero_is_a_value():
 def test_an_unknown_option_of_a_config_is_named():
     with pytest.raises(ConfigError, match=r'a.py: run_options.epoch: no such option; did you mean epochs'):
         RunOptions().over({'epoch': 8}, 'a.py')
+
+
+def test_the_text_model_is_that_of_tokenizers_encoders_and_their_weights():
+    cfg = Config.fromfile('configs/fdkd/crisismmd_text_from_image.py')
+    RunOptions(text_model='some/folder').apply(cfg)
+    backbone = cfg.model.student.model.backbone
+    assert (backbone.model, backbone.init_cfg.model) == ('some/folder', 'some/folder')
+    for name in ('train', 'val', 'test'):
+        assert cfg[f'{name}_dataloader'].dataset.pipeline[0].model == 'some/folder'
