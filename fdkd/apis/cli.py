@@ -3,6 +3,7 @@
 import argparse
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import fields
 
 from mmengine.config import DictAction
 
@@ -37,18 +38,7 @@ def add_run_options(parser: argparse.ArgumentParser, training: bool = True) -> N
 
 def run_options(args: argparse.Namespace) -> RunOptions:
     """The options that :func:`add_run_options` parsed."""
-    names = (
-        'data_root',
-        'size',
-        'epochs',
-        'batch_size',
-        'pretrained',
-        'text_model',
-        'seed',
-        'amp',
-        'workers',
-        'cfg_options',
-    )
+    names = [entry.name for entry in fields(RunOptions)]
     return RunOptions(**{name: getattr(args, name) for name in names if hasattr(args, name)})
 
 

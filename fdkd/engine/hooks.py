@@ -24,7 +24,7 @@ class StopOnNonFiniteLoss(Hook):
     ) -> None:
         if outputs['loss'].isfinite():
             return
-        parts = ', '.join(f'{name} {float(value):.4g}' for name, value in outputs.items() if 'loss' in name)
+        parts = ', '.join(f'{name} {value.item():.4g}' for name, value in outputs.items() if 'loss' in name)
         ids = ', '.join(sample.metainfo['sample_id'] for sample in data_batch['data_samples'])
         raise NonFiniteLossError(
             f'the loss is not finite at iteration {runner.iter + 1} (epoch {runner.epoch + 1}): {parts}; '
