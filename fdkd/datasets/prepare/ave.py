@@ -4,12 +4,12 @@ from pathlib import Path
 from typing import Any
 
 from fdkd.datasets.annotations import read_table
+from fdkd.datasets.ave import AVE
 from fdkd.datasets.prepare.clips import VIDEOS, Clip, convert_clips, looked_for, media_by_name
 from fdkd.datasets.prepare.split_files import content, split_files
 from fdkd.datasets.prepare.tally import Row
 
-SPLITS = ('train', 'val', 'test')
-COLUMNS = ('category', 'video', 'quality', 'start', 'end')
+LISTED = AVE.LAYOUT['annotations']
 PUBLISHED = 'AVE_Dataset.zip, lists and videos, is published at https://sites.google.com/view/audiovisualresearch'
 
 
@@ -33,18 +33,18 @@ def convert_ave(annotations: Path, videos: Path, out: Path, fps: float = 1.0, wo
         SourceError: If lists are missing, or no clip can be used, or ``out`` is something else.
         DataError: If a list cannot be read.
     """
-    lists = split_files(annotations, '{split}Set.txt', SPLITS, PUBLISHED)
+    lists = split_files(annotations, LISTED, AVE.LAYOUT['splits'], PUBLISHED)
     rows = [
         Row(split, line['category'], line['video'])
         for split, path in lists.items()
-        for line in read_table(path, columns=COLUMNS, delimiter='&')
+        for line in read_table(path, AVE.LAYOUT['columns'], AVE.LAYOUT['delimiter'])
     ]
     return convert_clips(
         'ave',
         rows,
         {name: Clip(path, path) for name, path in media_by_name(Path(videos), VIDEOS).items()},
         out,
-        files={f'{split}Set.txt': content(path) for split, path in lists.items()},
+        files={LISTED.format(split=split): content(path) for split, path in lists.items()},
         absent=looked_for(videos, rows, VIDEOS, PUBLISHED),
         fps=fps,
         workers=workers,

@@ -4,11 +4,12 @@ from pathlib import Path
 from typing import Any
 
 from fdkd.datasets.annotations import read_table
+from fdkd.datasets.cremad import CREMAD
 from fdkd.datasets.prepare.clips import VIDEOS, Clip, convert_clips, looked_for, media_by_name
 from fdkd.datasets.prepare.split_files import content, split_files
 from fdkd.datasets.prepare.tally import Row
 
-SPLITS = ('train', 'test')
+LISTED = CREMAD.LAYOUT['annotations']
 LISTS = 'train.csv and test.csv are published with the code of OGM-GE (https://github.com/GeWu-Lab/OGM-GE_CVPR2022)'
 CLIPS = 'CREMA-D is published at https://github.com/CheyneyComputerScience/CREMA-D (its files come by "git lfs pull")'
 
@@ -32,11 +33,11 @@ def convert_cremad(annotations: Path, videos: Path, out: Path, fps: float = 1.0,
         SourceError: If lists are missing, or no clip can be used, or ``out`` is something else.
         DataError: If a list cannot be read.
     """
-    lists = split_files(annotations, '{split}.csv', SPLITS, LISTS)
+    lists = split_files(annotations, LISTED, ('train', 'test'), LISTS)
     rows = [
         Row(split, line['label'], line['id'])
         for split, path in lists.items()
-        for line in read_table(path, columns=('id', 'label'), delimiter=',')
+        for line in read_table(path, columns=CREMAD.LAYOUT['columns'], delimiter=',')
     ]
     videos = Path(videos)
     sounds = media_by_name(videos.parent / 'AudioWAV' if videos.name == 'VideoFlash' else videos, ('.wav',))
@@ -46,7 +47,7 @@ def convert_cremad(annotations: Path, videos: Path, out: Path, fps: float = 1.0,
         rows,
         {name: Clip(path, sounds.get(name, path)) for name, path in pictures.items()},
         out,
-        files={f'{split}.csv': content(path) for split, path in lists.items()},
+        files={LISTED.format(split=split): content(path) for split, path in lists.items()},
         absent=looked_for(videos, rows, VIDEOS, CLIPS),
         fps=fps,
         workers=workers,

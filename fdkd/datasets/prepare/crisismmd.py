@@ -8,14 +8,14 @@ import numpy as np
 from PIL import Image
 
 from fdkd.datasets.annotations import read_table
+from fdkd.datasets.crisismmd import CrisisMMD
 from fdkd.datasets.prepare.files import SourceError
 from fdkd.datasets.prepare.samples import Encoded, Job, convert
 from fdkd.datasets.prepare.split_files import content, split_files
 from fdkd.datasets.prepare.tally import Row
 from fdkd.datasets.transforms.images import oddity
 
-SPLITS = ('train', 'dev', 'test')
-NAME = 'task_humanitarian_text_img_agreed_lab_{split}.tsv'
+LISTED = CrisisMMD.LAYOUT['annotations']
 LISTS = 'crisismmd_datasplit_agreed_label.zip with the lists is published at https://crisisnlp.qcri.org/crisismmd'
 IMAGES = 'CrisisMMD_v2.0.tar.gz with the images is published at https://crisisnlp.qcri.org/crisismmd'
 
@@ -40,7 +40,7 @@ def convert_crisismmd(annotations: Path, images: Path, out: Path, workers: int =
             else.
         DataError: If a list cannot be read.
     """
-    lists = split_files(annotations, NAME, SPLITS, LISTS)
+    lists = split_files(annotations, LISTED, CrisisMMD.LAYOUT['splits'], LISTS)
     rows = [row for split, path in lists.items() for row in _rows(split, path)]
     images = Path(images)
     root = images.parent if images.name == 'data_image' else images
@@ -50,7 +50,7 @@ def convert_crisismmd(annotations: Path, images: Path, out: Path, workers: int =
         rows=rows,
         found={name: path for name in names if (path := root / name).is_file()},
         encode=encode_image,
-        files={NAME.format(split=split): content(path) for split, path in lists.items()},
+        files={LISTED.format(split=split): content(path) for split, path in lists.items()},
         settings={},
         absent=f'{images}: none of the {len(names):,} listed images is there, looked for {next(iter(names), "")}, ...; '
         f'{IMAGES}',

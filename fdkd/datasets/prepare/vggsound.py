@@ -10,9 +10,10 @@ from fdkd.datasets.prepare.clips import VIDEOS, Clip, convert_clips, looked_for,
 from fdkd.datasets.prepare.files import SourceError
 from fdkd.datasets.prepare.split_files import content, split_files
 from fdkd.datasets.prepare.tally import Row
+from fdkd.datasets.vggsound import VGGSound
 
 SPLITS = ('train', 'test')
-COLUMNS = ('ytid', 'start', 'label', 'split')
+COLUMNS, LISTED = VGGSound.LAYOUT['columns'], VGGSound.LAYOUT['annotations']
 LISTS = (
     'the lists of 50 classes are published with the code of C2KD (https://github.com/huofushuo/C2KD, '
     'vggsound/datasplit.zip), that of all 309 at https://www.robots.ox.ac.uk/~vgg/data/vggsound/ (vggsound.csv)'
@@ -49,7 +50,7 @@ def convert_vggsound(annotations: Path, videos: Path, out: Path, fps: float = 1.
         rows,
         {name: Clip(path, path) for name, path in media_by_name(Path(videos), VIDEOS).items()},
         out,
-        files={f'{split}.csv': data for split, (_, data) in lists.items()},
+        files={LISTED.format(split=split): data for split, (_, data) in lists.items()},
         absent=looked_for(videos, rows, VIDEOS, CLIPS),
         fps=fps,
         workers=workers,
@@ -59,7 +60,7 @@ def convert_vggsound(annotations: Path, videos: Path, out: Path, fps: float = 1.
 def _lists(annotations: Path) -> dict[str, tuple[list[dict[str, str]], bytes]]:
     """The lines of each split, and the file that holds them."""
     if not annotations.is_file():
-        paths = split_files(annotations, '{split}.csv', SPLITS, LISTS)
+        paths = split_files(annotations, LISTED, SPLITS, LISTS)
         return {split: (read_table(path, COLUMNS, ','), content(path)) for split, path in paths.items()}
     lines = read_table(annotations, COLUMNS, ',')
     if unknown := sorted({line['split'] for line in lines} - set(SPLITS)):

@@ -6,10 +6,11 @@ import pytest
 from PIL import Image
 
 from fdkd.datasets import CrisisMMD
-from fdkd.datasets.prepare.crisismmd import NAME, convert_crisismmd, encode_image
+from fdkd.datasets.prepare.crisismmd import convert_crisismmd, encode_image
 from fdkd.datasets.prepare.files import SourceError
 from fdkd.datasets.transforms.images import read_rgb
 
+NAME = 'task_humanitarian_text_img_agreed_lab_{split}.tsv'
 RED = (200, 30, 10)
 HEADER = 'event_name\ttweet_id\timage_id\ttweet_text\timage\tlabel\n'
 LABELS = (
