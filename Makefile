@@ -27,7 +27,7 @@ lint: $(INSTALLED)  ## Check style
 	$(BIN)/ruff format --check .
 
 clean:  ## Remove the virtual environment, the demo's data and all runs
-	rm -rf $(VENV) data/rooms work_dirs
+	rm -rf $(VENV) data/rooms data/digits work_dirs
 
 $(INSTALLED): setup.py requirements/runtime.txt requirements/tests.txt
 	$(PYTHON) -c 'import sys; sys.exit("fdkd needs Python 3.10 or newer" if sys.version_info < (3, 10) else 0)'

@@ -199,7 +199,7 @@ def test_rewritten_images_are_told(capsys, tmp_path):
     Image.new('L', (8, 8)).save(tmp_path / 'data_image' / 'train.jpg')
     folders = ['--annotations', str(tmp_path), '--images', str(tmp_path), '--out', str(tmp_path / 'out')]
     assert main(['crisismmd', *folders, '--workers', '1']) == 0
-    assert capsys.readouterr().out.splitlines()[-1] == 'Rewritten as RGB: 1 CMYK'
+    assert capsys.readouterr().out.splitlines()[-1] == 'Rewritten as RGB: 1 mode CMYK'
 
 
 @pytest.mark.parametrize(
