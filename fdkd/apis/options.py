@@ -98,11 +98,11 @@ def _resize(pipeline: list[dict], size: tuple[int, int]) -> None:
 
 
 def _stretch(cfg: Config, epochs: int) -> None:
-    """Sets the length, and moves the end of each schedule that ended with training or after it."""
+    """Sets the length, and moves the end of each schedule over epochs that ended with training or one epoch later."""
     before = cfg.train_cfg.max_epochs
     cfg.train_cfg.max_epochs = epochs
     for scheduler in cfg.get('param_scheduler', []):
-        if scheduler.get('end', 0) >= before:
+        if scheduler.get('by_epoch', True) and scheduler.get('end') in (before, before + 1):
             scheduler.end += epochs - before
 
 

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 from mmengine.evaluator import BaseMetric
+from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
 
 from fdkd.errors import ConfigError
 from fdkd.labels import UNLABELLED
@@ -56,16 +57,14 @@ class ClassificationMetric(BaseMetric):
         self.predictions = [{key: value for key, value in result.items() if key != 'heads'} for result in results]
         labels, predicted = (np.array([result[key] for result in results], int) for key in ('label', 'predicted'))
         scored = labels != UNLABELLED
-        self.confusion = confusion_matrix(labels[scored], predicted[scored], len(classes))
-        figures = class_figures(self.confusion)
+        self.confusion, figures = _figures(labels[scored], predicted[scored], len(classes))
         self.per_class = {
-            name: {
-                **{key: 100 * float(values[index]) for key, values in figures.items()},
-                'count': int(self.confusion[index].sum()),
-            }
-            for index, name in enumerate(classes)
+            name: {'accuracy': 100 * recall, 'precision': 100 * precision, 'f1': 100 * f1, 'count': int(count)}
+            for name, precision, recall, f1, count in zip(
+                classes, *(values.tolist() for values in figures), strict=True
+            )
         }
-        averaged = {'accuracy': (predicted == labels)[scored], 'macro_f1': figures['f1'][~np.isnan(figures['f1'])]}
+        averaged = {'accuracy': (predicted == labels)[scored], 'macro_f1': figures[2][~np.isnan(figures[2])]}
         for name in results[0]['heads'] if results else ():
             averaged[f'accuracy_{name}'] = (np.array([result['heads'][name] for result in results]) == labels)[scored]
         return {
@@ -73,17 +72,11 @@ class ClassificationMetric(BaseMetric):
         }
 
 
-def confusion_matrix(labels: np.ndarray, predicted: np.ndarray, classes: int) -> np.ndarray:
-    """How often each class (row) was taken for each (column): int64 ``[classes, classes]`` from two int ``[N]``."""
-    return np.bincount(classes * labels + predicted, minlength=classes**2).reshape(classes, classes)
-
-
-def class_figures(confusion: np.ndarray) -> dict[str, np.ndarray]:
-    """Recall (as ``accuracy``), ``precision`` and ``f1`` of each class, 0 to 1, from a confusion matrix ``[K, K]``.
-
-    NaN stands for what is undefined: the recall of a class that never occurs, the precision of one that is never
-    predicted, the F1 of one that is neither.
-    """
-    right, true, predicted = confusion.diagonal(), confusion.sum(1), confusion.sum(0)
-    with np.errstate(invalid='ignore'):  # 0 / 0
-        return {'accuracy': right / true, 'precision': right / predicted, 'f1': 2 * right / (true + predicted)}
+def _figures(labels: np.ndarray, predicted: np.ndarray, classes: int) -> tuple[np.ndarray, tuple[np.ndarray, ...]]:
+    """The confusion matrix, and precision, recall, F1 and number of each class, NaN where undefined."""
+    if not len(labels):  # which scikit-learn refuses
+        undefined, none = np.full(classes, np.nan), np.zeros(classes, np.int64)
+        return np.zeros((classes, classes), np.int64), (undefined, undefined, undefined, none)
+    every = range(classes)
+    figures = precision_recall_fscore_support(labels, predicted, labels=every, zero_division=np.nan)
+    return confusion_matrix(labels, predicted, labels=every), figures

@@ -79,3 +79,11 @@ def test_the_text_model_is_that_of_tokenizers_encoders_and_their_weights():
     assert (backbone.model, backbone.init_cfg.model) == ('some/folder', 'some/folder')
     for name in ('train', 'val', 'test'):
         assert cfg[f'{name}_dataloader'].dataset.pipeline[0].model == 'some/folder'
+
+
+def test_a_warm_up_keeps_its_length():
+    cfg = Config.fromfile('configs/unimodal/cremad_audio.py')
+    warm_up = [dict(type='LinearLR', by_epoch=False, end=500), dict(type='LinearLR', end=5)]
+    cfg.param_scheduler = [*cfg.param_scheduler, *warm_up]
+    RunOptions(epochs=20).apply(cfg)
+    assert [scheduler.end for scheduler in cfg.param_scheduler] == [21, 500, 5]

@@ -4,6 +4,7 @@ from functools import lru_cache
 from typing import Any
 
 import torch
+from scipy.signal.windows import tukey
 from torch import Tensor
 
 from fdkd.datasets.transforms.modality import ModalityTransform
@@ -62,15 +63,8 @@ def log_spectrogram(waveform: Tensor, rate: int = 16000, window: int = 512, over
 @lru_cache
 def _scaled_taper(rate: int, window: int) -> Tensor:
     """The taper times what makes the squares of the transform the density of all frequencies that count twice."""
-    taper = _taper(window)
+    taper = torch.from_numpy(tukey(window, 0.25, sym=False))
     return (taper * (2 / (rate * taper.square().sum())).sqrt()).float()
-
-
-def _taper(window: int) -> Tensor:
-    """Tukey's window: half a cosine over the first and last eighth, 1 between, and periodic: its last 0 is left out."""
-    position = torch.arange(window, dtype=torch.float64) / window
-    to_edge = torch.minimum(position, 1 - position)
-    return (1 - torch.cos(torch.pi * (to_edge / 0.125).clamp(max=1))) / 2
 
 
 @TRANSFORMS.register_module()
