@@ -1,9 +1,8 @@
 """Feature imitation (Romero et al., ICLR 2015, arXiv 1412.6550): the mean squared error of raw features."""
 
-import torch
 from torch import Tensor, nn
 
-from fdkd.distill.losses.checks import same_shape
+from fdkd.distill.losses.checks import at_least_float32, same_shape
 from fdkd.registry import DISTILL_LOSSES
 
 
@@ -29,8 +28,8 @@ def feature_mse_loss(student: Tensor, teacher: Tensor) -> Tensor:
         2.5
     """
     same_shape(student, teacher)
-    dtype = torch.promote_types(torch.promote_types(student.dtype, teacher.dtype), torch.float32)
-    return (student.to(dtype) - teacher.to(dtype)).square().mean()
+    student, teacher = at_least_float32(student, teacher)
+    return (student - teacher).square().mean()
 
 
 @DISTILL_LOSSES.register_module()
