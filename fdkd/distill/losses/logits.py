@@ -1,7 +1,7 @@
 """What losses on logits share: which positions of ``[N, K]`` or ``[N, K, H, W]`` count, and means over them.
 
-Positions are the samples of ``[N, K]`` and the pixels of ``[N, K, H, W]``; a loss computes a value for each and averages
-over those that count. Nothing is indexed by a mask, since that would wait for the device.
+Positions are the samples of ``[N, K]`` and the pixels of ``[N, K, H, W]``; a loss computes a value for each and
+averages over those that count. Nothing is indexed by a mask, since that would wait for the device.
 """
 
 from torch import Tensor
