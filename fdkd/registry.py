@@ -55,5 +55,5 @@ VISBACKENDS = _child('visualization backend', 'VISBACKENDS')
 DECOUPLERS = Registry('decoupler', scope='fdkd', locations=['fdkd.distill.decouplers'])
 #: Losses between a student's and a teacher's tensors.
 DISTILL_LOSSES = Registry('distillation loss', scope='fdkd', locations=['fdkd.distill.losses'])
-#: Adapters from a student's to a teacher's feature shape.
+#: Adapters from a student's to a teacher's feature shape, called with both.
 CONNECTORS = Registry('connector', scope='fdkd', locations=['fdkd.distill.connectors'])

@@ -1,4 +1,4 @@
 """Feat on the digits: an audio student learns from an image teacher."""
 
 _base_ = ['../_base_/pairs/digits_audio_from_image.py', '../_base_/methods/feat.py']
-model = dict(losses=_base_.losses)
+model = _base_.method

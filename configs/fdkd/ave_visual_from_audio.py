@@ -1,4 +1,4 @@
 """FD-CMKD on AVE: a visual student learns from an audio teacher."""
 
 _base_ = ['../_base_/pairs/ave_visual_from_audio.py', '../_base_/methods/fdkd.py']
-model = dict(losses=_base_.losses)
+model = _base_.method

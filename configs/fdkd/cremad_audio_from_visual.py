@@ -1,4 +1,4 @@
 """FD-CMKD on CREMA-D: an audio student learns from a visual teacher."""
 
 _base_ = ['../_base_/pairs/cremad_audio_from_visual.py', '../_base_/methods/fdkd.py']
-model = dict(losses=_base_.losses)
+model = _base_.method

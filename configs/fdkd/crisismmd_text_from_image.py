@@ -1,8 +1,5 @@
-"""FD-CMKD on CrisisMMD: a text student learns from an image teacher.
-
-A projection learns to bring the student's width to the teacher's.
-"""
+"""FD-CMKD on CrisisMMD: a text student learns from an image teacher."""
 
 _base_ = ['../_base_/pairs/crisismmd_text_from_image.py', '../_base_/methods/fdkd.py']
-projection = dict(type='Projection', in_channels=768, out_channels=1280)
-model = dict(losses=dict(fdkd=dict(**_base_.losses.fdkd, connector=projection)))
+losses = {name: dict(**loss, connector=_base_.projection) for name, loss in _base_.method.losses.items()}
+model = dict(losses=losses)

@@ -1,4 +1,4 @@
 """FD-CMKD on NYU-Depth V2: an RGB student learns from a depth teacher."""
 
 _base_ = ['../_base_/pairs/nyu_rgb_from_depth.py', '../_base_/methods/fdkd_dense.py']
-model = dict(losses=_base_.losses)
+model = _base_.method

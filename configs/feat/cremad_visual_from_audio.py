@@ -1,4 +1,4 @@
 """Feat on CREMA-D: a visual student learns from an audio teacher."""
 
 _base_ = ['../_base_/pairs/cremad_visual_from_audio.py', '../_base_/methods/feat.py']
-model = dict(losses=_base_.losses)
+model = _base_.method

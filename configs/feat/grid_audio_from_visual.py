@@ -1,4 +1,4 @@
 """Feat on GRID digits: a student that hears noisy sound learns from one that sees the lips."""
 
 _base_ = ['../_base_/pairs/grid_audio_from_visual.py', '../_base_/methods/feat.py']
-model = dict(losses=_base_.losses)
+model = _base_.method

@@ -1,4 +1,4 @@
 """Feat on NYU-Depth V2: a depth student learns from an RGB teacher."""
 
 _base_ = ['../_base_/pairs/nyu_depth_from_rgb.py', '../_base_/methods/feat.py']
-model = dict(losses=_base_.losses)
+model = _base_.method

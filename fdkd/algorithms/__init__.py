@@ -3,6 +3,7 @@
 from fdkd.algorithms.base import Algorithm
 from fdkd.algorithms.distiller import CrossModalDistiller
 from fdkd.algorithms.heads import StudentWithHeads
+from fdkd.algorithms.mutual import MutualDistiller
 from fdkd.algorithms.single import SingleModality
 
-__all__ = ['Algorithm', 'CrossModalDistiller', 'SingleModality', 'StudentWithHeads']
+__all__ = ['Algorithm', 'CrossModalDistiller', 'MutualDistiller', 'SingleModality', 'StudentWithHeads']

@@ -17,10 +17,18 @@ class Algorithm(BaseModel):
         data_preprocessor: Config of the preprocessor.
     """
 
+    #: Whether a teacher has weights from a training of its own when this one starts.
+    teacher_comes_trained = True
+
     def __init__(self, modality: str, model: dict | nn.Module, data_preprocessor: dict | None = None) -> None:
         super().__init__(data_preprocessor=data_preprocessor)
         self.modality = modality
         self.student = model if isinstance(model, nn.Module) else MODELS.build(model)
+
+    @property
+    def trained(self) -> dict[str, tuple[str, nn.Module]]:
+        """The models that training leaves behind: by name the modality and the network, the student first."""
+        return {'student': (self.modality, self.student)}
 
     @property
     def modalities(self) -> tuple[str, ...]:

@@ -6,10 +6,11 @@ import torch
 from torch import Tensor, nn
 
 from fdkd.algorithms.base import Algorithm
-from fdkd.algorithms.pairs import labels, paired_rows, select_rows
+from fdkd.algorithms.facts import TapFacts
+from fdkd.algorithms.pairs import labels, on_device, paired_places, per_sample, select_rows
 from fdkd.algorithms.teacher import Frozen, build_teacher
 from fdkd.distill.taps import TapReader, resolve_taps
-from fdkd.distill.terms import DistillationTerms, Feature
+from fdkd.distill.terms import DistillationTerms, Feature, tapped, untouched
 from fdkd.errors import ConfigError
 from fdkd.registry import ALGORITHMS
 
@@ -25,8 +26,8 @@ class CrossModalDistiller(Algorithm):
         student: ``modality``, ``model`` and, where the default taps do not serve, ``taps`` (name to path).
         teacher: ``modality``; ``config`` (the file that trains it) or ``model``; ``checkpoint``, which
             ``fdkd.apis.train`` fills in; and ``taps``.
-        losses: As for :class:`~fdkd.distill.terms.DistillationTerms`. Losses that take ``num_classes`` and
-            ``channels`` get the student's number of classes and the width of the teacher's feature.
+        losses: As for :class:`~fdkd.distill.terms.DistillationTerms`, which are told the facts that
+            :class:`~fdkd.algorithms.facts.TapFacts` knows of the two models.
         data_preprocessor: Config of the preprocessor.
 
     Raises:
@@ -49,15 +50,13 @@ class CrossModalDistiller(Algorithm):
             )
         self.teacher_modality = teacher['modality']
         self._frozen = Frozen(build_teacher(teacher, self.student))
+        names = tapped(losses)
+        student_paths = resolve_taps(self.student, names, student.get('taps'))
+        self.teacher_tap_paths = resolve_taps(self.teacher, names, teacher.get('taps'))
+        self.student_taps = TapReader(self.student, student_paths)
+        self._teacher_taps = TapReader(self.teacher, self.teacher_tap_paths, stop_early=True)
         self.terms = DistillationTerms(
-            losses,
-            num_classes=getattr(self.student, 'num_classes', None),
-            channels=getattr(self.teacher, 'feature_channels', None),
-        )
-        names = sorted(set(self.terms.taps.values()))
-        self.student_taps = TapReader(self.student, resolve_taps(self.student, names, student.get('taps')))
-        self._teacher_taps = TapReader(
-            self.teacher, resolve_taps(self.teacher, names, teacher.get('taps')), stop_early=True
+            losses, TapFacts(self.student, self.teacher, student_paths, self.teacher_tap_paths)
         )
 
     @property
@@ -80,16 +79,17 @@ class CrossModalDistiller(Algorithm):
 
     def loss(self, inputs: dict[str, Tensor], data_samples: list) -> dict[str, Tensor]:
         """The student's task losses and ``NAME.loss...`` for each distillation loss."""
-        rows = paired_rows(data_samples, self.teacher_modality, inputs[self.modality].device)
-        teacher = self._read_teacher(inputs[self.teacher_modality]) if len(rows) else None
+        places = paired_places(data_samples, self.teacher_modality)
+        teacher = self._read_teacher(inputs[self.teacher_modality], len(places)) if places else None
         losses, student = self.student_taps.run(self.student, inputs[self.modality], data_samples, mode='loss')
         if teacher is None:
-            return losses | self.terms.without_pairs()
-        target = labels(data_samples)
-        if len(rows) < len(data_samples):
-            target, student = target[rows], select_rows(student, rows, len(data_samples))
+            return losses | untouched(self.terms)
+        target, student = labels(data_samples), per_sample(student, len(data_samples))
+        if len(places) < len(data_samples):
+            rows = on_device(places, target.device)
+            target, student = target[rows], select_rows(student, rows)
         return losses | self.terms(student, teacher, target)
 
     @torch.no_grad()
-    def _read_teacher(self, inputs: Tensor) -> dict[str, Feature]:
-        return self._teacher_taps.run(self.teacher, inputs, mode='tensor')[1]
+    def _read_teacher(self, inputs: Tensor, samples: int) -> dict[str, Feature]:
+        return per_sample(self._teacher_taps.run(self.teacher, inputs, mode='tensor')[1], samples)

@@ -9,34 +9,45 @@ from fdkd.distill.terms import Feature
 from fdkd.errors import LossError
 
 
-def paired_rows(data_samples: list, modality: str, device: torch.device) -> Tensor:
-    """The places in the batch of the samples that have ``modality``; those that do not say what they have, have all.
-
-    How many there are is known on the host, from the samples' metainfo, and the places are sent to ``device`` without
-    waiting for it.
-    """
+def paired_places(data_samples: list, modality: str) -> list[int]:
+    """The places in the batch of the samples that have ``modality``; those that do not say what they have, have all."""
     has = [modality in sample.metainfo.get('present', (modality,)) for sample in data_samples]
-    rows = torch.tensor([row for row, there in enumerate(has) if there], dtype=torch.int64)
+    return [place for place, there in enumerate(has) if there]
+
+
+def on_device(places: list[int], device: torch.device) -> Tensor:
+    """Places that are known on the host as an index on ``device``, sent without waiting for it."""
+    rows = torch.tensor(places, dtype=torch.int64)
     return (rows.pin_memory() if device.type == 'cuda' else rows).to(device, non_blocking=True)
 
 
-def select_rows(features: Mapping[str, Feature], rows: Tensor, samples: int) -> dict[str, Feature]:
-    """The rows of every feature, along the first dimension.
+def per_sample(features: Mapping[str, Feature], samples: int) -> dict[str, Feature]:
+    """Every feature with one row for each of ``samples``.
+
+    Where a sample's frames pass a model one by one, a feature from within has a row for each frame; these are averaged,
+    as a classifier does with the features that it classifies.
 
     Raises:
-        LossError: If a feature has another number of rows than the batch has ``samples``.
+        LossError: If the rows of a feature are no multiple of ``samples``.
     """
 
-    def select(tap: str, x: Tensor) -> Tensor:
-        if len(x) != samples:
-            raise LossError(
-                f'the tap {tap!r} has {len(x)} rows for {samples} samples, of which some lack the teacher: choose a '
-                "tap with one row a sample, such as 'feat', or leave out samples with gaps"
-            )
-        return x[rows]
+    def averaged(tap: str, x: Tensor) -> Tensor:
+        if len(x) == samples:
+            return x
+        if len(x) % samples:
+            raise LossError(f'the tap {tap!r} has {len(x)} rows for {samples} samples, expected as many or a multiple')
+        return x.unflatten(0, (samples, -1)).mean(1)
 
     return {
-        tap: [select(tap, x) for x in feature] if isinstance(feature, list) else select(tap, feature)
+        tap: [averaged(tap, x) for x in feature] if isinstance(feature, list) else averaged(tap, feature)
+        for tap, feature in features.items()
+    }
+
+
+def select_rows(features: Mapping[str, Feature], rows: Tensor) -> dict[str, Feature]:
+    """The rows of every feature, along the first dimension."""
+    return {
+        tap: [x[rows] for x in feature] if isinstance(feature, list) else feature[rows]
         for tap, feature in features.items()
     }
 

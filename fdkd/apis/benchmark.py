@@ -38,7 +38,10 @@ _VALUES: dict[str, Callable[[int, int, Generator], Tensor]] = {
     'rgb': _colours,
     'depth': lambda height, width, seeded: 10 * torch.rand(1, height, width, generator=seeded),
     'audio': lambda height, width, seeded: torch.randn(1, height, width, generator=seeded),
+    'noisy': lambda height, width, seeded: torch.randn(1, height, width, generator=seeded),
     'visual': lambda height, width, seeded: _colours(height, width, seeded)[None],
+    'image': lambda height, width, seeded: _colours(height, width, seeded)[None],
+    'text': lambda height, width, seeded: torch.randint(1, 20, (8,), generator=seeded),
 }
 
 
@@ -63,7 +66,8 @@ def synthetic_batch(
     """A collated training batch of random values.
 
     Args:
-        modalities: ``'rgb'``, ``'depth'``, ``'audio'`` (a spectrum) or ``'visual'`` (one frame).
+        modalities: ``'rgb'``, ``'depth'``, ``'audio'`` or ``'noisy'`` (a spectrum), ``'visual'`` or ``'image'`` (one
+            frame), or ``'text'`` (eight tokens below 20).
         num_classes: The labels are 0 to one less.
         size: Width and height of every input.
         batch_size: Samples.

@@ -77,5 +77,6 @@ def _with_heads(cfg: Config, checkpoint: str | Path, options: RunOptions, unsafe
     complete_teacher(cfg, replace(all_options(cfg, options), cfg_options={}))
     cfg.model.teacher.checkpoint = None  # its architecture alone is asked: the classifiers fit its width
     algorithm = StudentWithHeads(ALGORITHMS.build(cfg.model))
-    load_weights(algorithm, weights, checkpoint)
+    own = tuple(f'{name}.' for name, _ in algorithm.named_children())  # a teacher that trains is saved beside them
+    load_weights(algorithm, {name: x for name, x in weights.items() if name.startswith(own)}, checkpoint)
     return algorithm

@@ -1,18 +1,20 @@
 """Training one config, teacher included, up to the report."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from mmengine.dist import is_main_process
 from mmengine.registry import init_default_scope
 
-from fdkd.apis.config import load_config, run_name
+from fdkd.apis.config import all_options, load_config, run_name
 from fdkd.apis.options import RunOptions
 from fdkd.apis.report import report
-from fdkd.apis.teacher import ensure_teacher
+from fdkd.apis.teacher import complete_teacher, ensure_teacher
 from fdkd.engine.launch import setup_distributed
 from fdkd.engine.runner import Runner
 from fdkd.errors import ConfigError
+from fdkd.registry import ALGORITHMS
 
 WORK_DIRS = Path('work_dirs')
 
@@ -47,7 +49,11 @@ def train(
     options = options or RunOptions()
     setup_distributed(launcher)
     cfg = load_config(config, options)
-    if 'teacher' in cfg.model:
+    if 'teacher' in cfg.model and not ALGORITHMS.get(cfg.model.type).teacher_comes_trained:
+        if teacher:
+            raise ConfigError(f'--teacher {teacher}: {cfg.model.type} trains its teacher from scratch')
+        complete_teacher(cfg, replace(all_options(cfg, options), cfg_options={}))
+    elif 'teacher' in cfg.model:
 
         def train_teacher(path: Path, teacher_options: RunOptions, folder: Path) -> None:
             train(path, teacher_options, work_dir=folder, resume=True, launcher=launcher)

@@ -27,7 +27,10 @@ _PARTS = {
     'losses': 'DISTILL_LOSSES', 'decoupler': 'DECOUPLERS', 'connector': 'CONNECTORS', 'init_cfg': 'WEIGHT_INITIALIZERS',
 }  # fmt: skip
 #: Keys that are taken off before the rest is passed to what a registry holds.
-_TAKEN_OFF = {'DISTILL_LOSSES': {'on', 'weight', 'connector'}, 'PARAM_SCHEDULERS': {'convert_to_iter_based'}}
+_TAKEN_OFF = {
+    'DISTILL_LOSSES': {'on', 'weight', 'connector'}, 'PARAM_SCHEDULERS': {'convert_to_iter_based'},
+    'OPTIM_WRAPPERS': {'constructor', 'paramwise_cfg'},
+}  # fmt: skip
 #: Arguments that the builder passes itself.
 _PASSED_BY_BUILDER = {'runner', 'dataloader', 'dataset', 'optimizer', 'params', 'module'}
 _REQUIRED = ('model', 'train_dataloader', 'optim_wrapper', 'train_cfg', 'default_hooks', 'randomness')

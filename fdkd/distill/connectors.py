@@ -1,6 +1,7 @@
-"""Adapters where student and teacher features differ in width."""
+"""Adapters where student and teacher features differ in width or size: modules of the student's and the teacher's."""
 
 from torch import Tensor, nn
+from torch.nn.functional import adaptive_avg_pool2d
 
 from fdkd.registry import CONNECTORS
 
@@ -20,7 +21,22 @@ class Projection(nn.Module):
         super().__init__()
         self.linear = nn.Linear(in_channels, out_channels, bias=False)
 
-    def forward(self, x: Tensor) -> Tensor:
-        if x.ndim == 4:
-            return nn.functional.conv2d(x, self.linear.weight[:, :, None, None])
-        return self.linear(x)
+    def forward(self, student: Tensor, teacher: Tensor | None = None) -> Tensor:
+        if student.ndim == 4:
+            return nn.functional.conv2d(student, self.linear.weight[:, :, None, None])
+        return self.linear(student)
+
+
+@CONNECTORS.register_module()
+class Resize(nn.Module):
+    """Brings the student's map ``[N, C, H, W]`` to the teacher's height and width.
+
+    A larger map is averaged over windows that tile it as evenly as its size allows, a smaller one is repeated; one of
+    the right size stays as it is. Of two lists, each map is brought to the size of its counterpart.
+    """
+
+    def forward(self, student: Tensor | list[Tensor], teacher: Tensor | list[Tensor]) -> Tensor | list[Tensor]:
+        if isinstance(student, list):
+            return [self(ours, theirs) for ours, theirs in zip(student, teacher, strict=True)]
+        size = teacher.shape[2:]
+        return student if student.shape[2:] == size else adaptive_avg_pool2d(student, size)

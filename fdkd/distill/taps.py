@@ -1,7 +1,9 @@
 """Taps: named tensors read inside a model by dotted path, without touching the model's code."""
 
 import difflib
-from collections.abc import Callable, Mapping, Sequence
+import itertools
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from torch import Tensor, nn
@@ -29,6 +31,9 @@ class TapReader:
         stop_early: End the forward pass as soon as the last tap is read, as a frozen teacher may. The first pass runs
             to its end, to learn how often each module runs.
 
+    Attributes:
+        calls_per_pass: Path to how often its module ran in the last pass that came to its end; ``None`` before.
+
     Raises:
         ConfigError: If a path names no module; the nearest names are listed.
     """
@@ -39,7 +44,7 @@ class TapReader:
         self._modules = {path: _find(model, path) for path in paths}
         self._values: dict[TapPath, Tensor] = {}
         self._calls: dict[TapPath, int] = {}
-        self._calls_per_pass: dict[TapPath, int] | None = None
+        self.calls_per_pass: dict[TapPath, int] | None = None
         for path, module in self._modules.items():
             if path.endswith(':input') and getattr(module, 'inplace', False):
                 module.inplace = False
@@ -54,7 +59,7 @@ class TapReader:
         handles = [self._hook(path, module) for path, module in self._modules.items()]
         try:
             result = forward(*args, **kwargs)
-            self._calls_per_pass = dict(self._calls)
+            self.calls_per_pass = dict(self._calls)
         except _AllTapsRead:
             result = None
         finally:
@@ -83,16 +88,68 @@ class TapReader:
             raise ConfigError(f'the tap {path!r} reads a {type(value).__name__}, expected a tensor')
         self._values[path] = value
         self._calls[path] += 1
-        if self.stop_early and self._calls == self._calls_per_pass:
+        if self.stop_early and self._calls == self.calls_per_pass:
             raise _AllTapsRead
+
+
+@contextmanager
+def replaced(model: nn.Module, path: TapPath, function: Callable[[Tensor], Tensor], calls: int = 1) -> Iterator[None]:
+    """Within it, ``function`` of the tensor that the tap ``path`` reads takes that tensor's place in the model.
+
+    An in-place activation that is replaced at its input works out-of-place meanwhile, since ``function`` may need what
+    it returned. After a pass that failed, enter anew: the calls are counted from the entry.
+
+    Args:
+        model: The model to replace in.
+        path: As for :class:`TapReader`.
+        function: From what the tap reads to a tensor of the same shape.
+        calls: How often the module runs in one pass (:attr:`TapReader.calls_per_pass` knows). Of these the last call is
+            replaced, which is the one that the tap reads.
+
+    Raises:
+        ConfigError: If the path names no module.
+
+    Example:
+        >>> import torch
+        >>> model = nn.Sequential(nn.ReLU(), nn.Flatten())
+        >>> with replaced(model, '0:input', lambda x: -x):
+        ...     model(torch.tensor([[-1.0, 2.0]]))
+        tensor([[1., 0.]])
+    """
+    module, count = _find(model, path), itertools.count(1)
+
+    def replace_input(_: nn.Module, args: tuple, kwargs: dict) -> tuple[tuple, dict] | None:
+        if next(count) % calls:
+            return None
+        if args:
+            return (function(args[0]), *args[1:]), kwargs
+        name = next(iter(kwargs))
+        return args, {**kwargs, name: function(kwargs[name])}
+
+    def replace_output(_: nn.Module, inputs: tuple, output: Tensor) -> Tensor | None:
+        return None if next(count) % calls else function(output)
+
+    in_place = path.endswith(':input') and getattr(module, 'inplace', False)
+    if path.endswith(':input'):
+        handle = module.register_forward_pre_hook(replace_input, with_kwargs=True)
+    else:
+        handle = module.register_forward_hook(replace_output)
+    if in_place:
+        module.inplace = False
+    try:
+        yield
+    finally:
+        handle.remove()
+        if in_place:
+            module.inplace = True
 
 
 def default_taps(model: nn.Module) -> dict[str, TapPath | list[TapPath]]:
     """The taps that need no path in the config.
 
-    A model that names its features (``named_features``) is believed. For MMSegmentation's, ``feat`` is the input of the
-    last ReLU of the backbone's last stage, ``stages`` the same of every stage, and ``logits`` the output of the
-    classifier layer. (A hook on a decode head itself would not fire in training, where MMSegmentation calls its
+    A model that names its features (``named_features``) is believed. For MMSegmentation's, ``feat`` and ``map`` are the
+    input of the last ReLU of the backbone's last stage, ``stages`` the same of every stage, and ``logits`` the output
+    of the classifier layer. (A hook on a decode head itself would not fire in training, where MMSegmentation calls its
     ``forward`` directly.) Models of another build have no defaults and take paths.
     """
     if hasattr(model, 'named_features'):
@@ -101,7 +158,7 @@ def default_taps(model: nn.Module) -> dict[str, TapPath | list[TapPath]]:
     stages = getattr(getattr(model, 'backbone', None), 'res_layers', None)
     if stages:
         taps['stages'] = [f'{_last_relu(model, f"backbone.{stage}")}:input' for stage in stages]
-        taps['feat'] = taps['stages'][-1]
+        taps['feat'] = taps['map'] = taps['stages'][-1]
     if hasattr(getattr(model, 'decode_head', None), 'conv_seg'):
         taps['logits'] = 'decode_head.conv_seg'
     return taps

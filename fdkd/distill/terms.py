@@ -1,7 +1,7 @@
 """The distillation losses of one training: which tap each compares, through which connector, with which weight."""
 
 import inspect
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from torch import Tensor, nn
@@ -12,6 +12,21 @@ from fdkd.registry import CONNECTORS, DISTILL_LOSSES
 
 #: What a tap reads: a tensor, or a list of tensors.
 Feature = Tensor | list[Tensor]
+#: What losses may be told of the models, as arguments of these names that their configs do not state.
+FACTS = ('num_classes', 'channels', 'student_channels', 'teacher_channels', 'margins')
+#: Answers which of :data:`FACTS` is what at a tap; ``None`` where it is unknown.
+Facts = Callable[[str, str], Any]
+
+
+def tapped(losses: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """The taps that the losses of a config compare, sorted.
+
+    Raises:
+        ConfigError: If a loss names no tap.
+    """
+    if nameless := [name for name, config in losses.items() if 'on' not in config]:
+        raise ConfigError(f"the loss {nameless[0]!r} names no tap: add on='feat', on='logits' or a path")
+    return sorted({config['on'] for config in losses.values()})
 
 
 class DistillationTerms(nn.Module):
@@ -19,9 +34,9 @@ class DistillationTerms(nn.Module):
 
     Args:
         losses: For each name a loss's config with ``on``, the tap that it compares, and optionally ``weight`` (1) and
-            ``connector``, the config of an adapter of the student's feature.
-        num_classes: Classes of both models, for losses that take ``num_classes`` and whose config does not say it.
-        channels: Width of the teacher's ``feat``, likewise for ``channels`` of losses on that tap.
+            ``connector``, the config of an adapter of the student's feature, or a list of such, applied in turn.
+        facts: Called with the name of an argument, one of :data:`FACTS`, and a tap, for every loss that takes the
+            argument and whose config does not state it. Its answer is passed on unless it is ``None``.
 
     Attributes:
         taps: The tap of each loss.
@@ -30,27 +45,26 @@ class DistillationTerms(nn.Module):
         ConfigError: If a loss names no tap.
     """
 
-    def __init__(
-        self, losses: Mapping[str, Mapping[str, Any]], num_classes: int | None = None, channels: int | None = None
-    ) -> None:
+    def __init__(self, losses: Mapping[str, Mapping[str, Any]], facts: Facts | None = None) -> None:
         super().__init__()
+        tapped(losses)
         self.losses, self.connectors = nn.ModuleDict(), nn.ModuleDict()
         self.taps: dict[str, str] = {}
         self.weights: dict[str, float] = {}
         for name, config in losses.items():
-            self._add(name, dict(config), num_classes, channels)
+            self._add(name, dict(config), facts or (lambda key, tap: None))
 
-    def _add(self, name: str, config: dict[str, Any], num_classes: int | None, channels: int | None) -> None:
-        if 'on' not in config:
-            raise ConfigError(f"the loss {name!r} names no tap: add on='feat', on='logits' or a path")
+    def _add(self, name: str, config: dict[str, Any], facts: Facts) -> None:
         self.taps[name] = config.pop('on')
         self.weights[name] = config.pop('weight', 1.0)
-        connector = config.pop('connector', None)
-        self.connectors[name] = nn.Identity() if connector is None else CONNECTORS.build(connector)
-        sizes = {'num_classes': num_classes, 'channels': channels if self.taps[name] == 'feat' else None}
+        connectors = config.pop('connector', [])
+        connectors = [connectors] if isinstance(connectors, Mapping) else connectors
+        self.connectors[name] = nn.ModuleList(CONNECTORS.build(connector) for connector in connectors)
         taken = inspect.signature(DISTILL_LOSSES.get(config['type'])).parameters
-        config = {key: size for key, size in sizes.items() if key in taken and size is not None} | config
-        self.losses[name] = DISTILL_LOSSES.build(config)
+        known = {key: facts(key, self.taps[name]) for key in FACTS if key in taken and key not in config}
+        self.losses[name] = DISTILL_LOSSES.build(
+            {key: value for key, value in known.items() if value is not None} | config
+        )
 
     def forward(
         self, student: Mapping[str, Feature], teacher: Mapping[str, Feature], target: Tensor | None
@@ -67,21 +81,13 @@ class DistillationTerms(nn.Module):
         """
         losses: dict[str, Tensor] = {}
         for name, tap in self.taps.items():
-            pair = [_match_labels(tap, features[tap], target) for features in (student, teacher)]
-            value = self.losses[name](self.connectors[name](pair[0]), pair[1], target)
+            ours, theirs = (_match_labels(tap, features[tap], target) for features in (student, teacher))
+            value = self.losses[name](self._connect(name, ours, theirs), theirs, target)
             parts = {'loss': value} if isinstance(value, Tensor) else value
             if lost := [key for key in parts if 'loss' not in key]:
                 raise LossError(f"the loss {name!r} returns {lost}; only keys that contain 'loss' are trained on")
             losses |= {f'{name}.{key}': self.weights[name] * part for key, part in parts.items()}
         return losses
-
-    def without_pairs(self) -> dict[str, Tensor]:
-        """Zeros in place of the losses of a batch in which no sample has the teacher's modality.
-
-        They touch every parameter, which DistributedDataParallel expects of each step.
-        """
-        untouched = [parameter.flatten()[:0].sum() for parameter in self.parameters()]
-        return {'pairs.loss_none': sum(untouched)} if untouched else {}
 
     @property
     def heads(self) -> tuple[str, ...]:
@@ -93,9 +99,24 @@ class DistillationTerms(nn.Module):
         logits: dict[str, Tensor] = {}
         for name, loss in self.losses.items():
             if getattr(loss, 'heads', ()):
-                found = loss.classify(self.connectors[name](student[self.taps[name]]))
+                feature = student[self.taps[name]]
+                found = loss.classify(self._connect(name, feature, feature))
                 logits |= {f'{name}.{head}': x for head, x in found.items()}
         return logits
+
+    def _connect(self, name: str, student: Feature, teacher: Feature) -> Feature:
+        for connector in self.connectors[name]:
+            student = connector(student, teacher)
+        return student
+
+
+def untouched(*modules: nn.Module) -> dict[str, Tensor]:
+    """A zero in place of the losses of a batch in which no sample has the teacher's modality.
+
+    It depends on every parameter of ``modules``, since DistributedDataParallel expects each in every step.
+    """
+    zeros = [parameter.flatten()[:0].sum() for module in modules for parameter in module.parameters()]
+    return {'pairs.loss_none': sum(zeros)} if zeros else {}
 
 
 def _match_labels(tap: str, feature: Feature, target: Tensor | None) -> Feature:

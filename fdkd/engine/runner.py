@@ -33,7 +33,8 @@ class Runner(MMEngineRunner):
     """What differs from MMEngine's runner is its checkpoints.
 
     - Every save also writes ``student.pth`` with the student alone, loadable with ``torch.load(weights_only=True)``:
-      ``state_dict`` of the bare network and ``meta`` (modality, classes, palette, epoch, config hash and text).
+      ``state_dict`` of the bare network and ``meta`` (modality, classes, palette, epoch, config hash and text). Where
+      the teacher trains as well, ``teacher.pth`` likewise.
     - Files are written beside their place and renamed; a killed save leaves the old file.
     - Reading runs no code: no unpickling of objects, and the config text in a checkpoint is not executed.
     - The generators' states of every rank are saved and restored.
@@ -129,7 +130,8 @@ class Runner(MMEngineRunner):
         meta = {
             **(meta or {}),
             **position,
-            **self._trained(),
+            'modality': self.algorithm.modality,
+            'classes': self._classes,
             'seed': self.seed,
             'config_hash': self.cfg.get('config_hash'),
             'cfg': self.cfg.pretty_text,
@@ -148,24 +150,23 @@ class Runner(MMEngineRunner):
         self.call_hook('before_save_checkpoint', checkpoint=checkpoint)
         os.makedirs(out_dir, exist_ok=True)
         write_checkpoint(checkpoint, Path(out_dir) / filename)
-        self._save_student(Path(out_dir) / STUDENT_FILE, position)
+        for name, (modality, model) in self.algorithm.trained.items():
+            self._save_alone(model, modality, Path(out_dir) / f'{name}.pth', position)
 
-    def _trained(self) -> dict[str, Any]:
-        """What the student sees and tells apart."""
-        return {
-            'modality': self.algorithm.modality,
-            'classes': list(self.train_dataloader.dataset.metainfo['classes']),
-        }
+    @property
+    def _classes(self) -> list[str]:
+        return list(self.train_dataloader.dataset.metainfo['classes'])
 
-    def _save_student(self, path: Path, position: dict[str, int]) -> None:
+    def _save_alone(self, model: nn.Module, modality: str, path: Path, position: dict[str, int]) -> None:
         meta = {
             **position,
-            **self._trained(),
+            'modality': modality,
+            'classes': self._classes,
             'finished': position['iter'] >= self.max_iters,
             'palette': [list(colour) for colour in self.train_dataloader.dataset.metainfo.get('palette', [])],
             'seed': self.seed,
             'config_hash': self.cfg.get('config_hash'),
             'cfg': self.cfg.pretty_text,
         }
-        weights = {name: x.cpu() for name, x in self.algorithm.student.state_dict().items()}
+        weights = {name: x.cpu() for name, x in model.state_dict().items()}
         write_checkpoint({'meta': meta, 'state_dict': weights}, path)

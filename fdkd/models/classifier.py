@@ -55,11 +55,12 @@ class Classifier(BaseModule):
         """Paths of the tensors that distillation reads.
 
         ``feat`` is ``[N, D]`` from before the last activation, ``logits`` ``[N, K]``; ``stages``, where the backbone
-        has stages, their maps, with a row for each frame of each sample.
+        has stages, what each puts out, and ``map`` the last of them, with a row for each frame of each sample.
         """
         paths: dict[str, str | list[str]] = {'feat': 'feature', 'logits': 'head'}
         if self.backbone.stages:
             paths['stages'] = [f'backbone.{stage}' for stage in self.backbone.stages]
+            paths['map'] = paths['stages'][-1]
         return paths
 
     def forward(self, inputs: Tensor, data_samples: list[ClassSample] | None = None, mode: str = 'tensor') -> Any:

@@ -156,7 +156,7 @@ def test_a_part_that_would_be_dropped_is_refused():
 def test_a_connector_adapts_the_students_feature():
     connector = {'type': 'Projection', 'in_channels': 512, 'out_channels': 512}
     model = distiller(feat=dict(FEAT, connector=connector))
-    torch.nn.init.zeros_(model.terms.connectors['feat'].linear.weight)
+    torch.nn.init.zeros_(model.terms.connectors['feat'][0].linear.weight)
     inputs, samples = batch()
     with torch.no_grad():
         expected = pre_relu(model.teacher, inputs['depth']).square().mean()
@@ -205,7 +205,7 @@ def test_a_batch_without_the_teachers_modality_trains_the_task_and_touches_every
     losses = model.loss(inputs, gaps(samples, ('rgb', 'label'), ('rgb', 'label')))
     assert losses.keys() == model.student(inputs['rgb'], samples, mode='loss').keys() | {'pairs.loss_none'}
     model.parse_losses(losses)[0].backward()
-    assert not model.terms.connectors['feat'].linear.weight.grad.any()
+    assert not model.terms.connectors['feat'][0].linear.weight.grad.any()
 
 
 def test_a_pair_without_a_label_adds_its_distillation_alone():

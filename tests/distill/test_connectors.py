@@ -1,10 +1,10 @@
-"""The projection against a linear layer and a 1x1 convolution with the same weights."""
+"""Resizing by hand, and the projection against a linear layer and a 1x1 convolution with the same weights."""
 
 import pytest
 import torch
 from torch import nn
 
-from fdkd.distill.connectors import Projection
+from fdkd.distill.connectors import Projection, Resize
 from fdkd.registry import CONNECTORS
 
 
@@ -43,3 +43,23 @@ def test_its_weights_are_learnt_and_there_is_no_offset():
     projection = Projection(4, 3)
     assert [tuple(p.shape) for p in projection.parameters() if p.requires_grad] == [(3, 4)]
     assert projection(torch.zeros(2, 4)).count_nonzero() == 0
+
+
+def test_larger_maps_are_averaged_and_smaller_ones_repeated():
+    resize = CONNECTORS.build(dict(type='Resize'))
+    student = torch.tensor([[[[1.0, 3.0], [5.0, 7.0], [2.0, 4.0], [0.0, 8.0]]]])  # 4x2
+    assert resize(student, torch.zeros(1, 9, 2, 1)).tolist() == [[[[4.0], [3.5]]]]
+    assert resize(student[:, :, :1], torch.zeros(1, 9, 2, 4)).tolist() == [[[[1, 1, 3, 3], [1, 1, 3, 3]]]]
+
+
+def test_a_map_of_the_right_size_is_not_copied():
+    student = torch.randn(2, 3, 4, 5)
+    assert Resize()(student, torch.zeros(2, 7, 4, 5)) is student
+
+
+def test_each_map_of_a_list_meets_its_counterpart():
+    maps = [torch.ones(1, 1, 4, 4), torch.ones(1, 2, 2, 2)]
+    resized = Resize()(maps, [torch.zeros(1, 1, 2, 2), torch.zeros(1, 1, 3, 1)])
+    assert [tuple(x.shape) for x in resized] == [(1, 1, 2, 2), (1, 2, 3, 1)]
+    with pytest.raises(ValueError, match='shorter'):
+        Resize()(maps, maps[:1])

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import nn
 
-from fdkd.distill.taps import TapReader, default_taps, resolve_taps
+from fdkd.distill.taps import TapReader, default_taps, replaced, resolve_taps
 from fdkd.errors import ConfigError
 
 ROOT = Path(__file__).parents[2]
@@ -208,6 +208,98 @@ class TestNothingIsLeftBehind:
         copy.deepcopy(reader)
 
 
+class TestReplaced:
+    def test_an_output_is_replaced(self, network, image):
+        plain = network(image)
+        with replaced(network, 'backbone.layer1', lambda x: 2 * x):
+            found = network(image)
+        assert found.equal(network.decode_head.conv_seg(network.backbone.layer2(2 * network.backbone.layer1(image))))
+        assert not found.equal(plain)
+        assert network(image).equal(plain)
+
+    def test_of_a_module_called_twice_only_the_call_that_the_tap_reads_is_replaced(self, network, image):
+        path = 'backbone.layer2.1.relu:input'
+        reader = TapReader(network, {'feat': path})
+        _, values = reader.run(network, image)
+        assert reader.calls_per_pass == {path: 2}
+        seen = []
+
+        def function(x):
+            seen.append(x)
+            return x.square() - 1
+
+        with replaced(network, path, function, reader.calls_per_pass[path]):
+            found = [network(image) for _ in range(2)]
+        expected = network.decode_head.conv_seg((values['feat'].square() - 1).relu())
+        assert all(x.equal(expected) for x in found)
+        assert len(seen) == 2
+        assert all(x.equal(values['feat']) for x in seen)
+
+    def test_the_output_of_the_last_call_is_replaced(self, image):
+        class Twice(nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.conv = nn.Conv2d(2, 2, 1)
+
+            def forward(self, x):
+                return self.conv(self.conv(x))
+
+        model = Twice()
+        expected = model(image) + 1
+        with replaced(model, 'conv', lambda x: x + 1, calls=2):
+            assert model(image).equal(expected)
+
+    def test_without_a_number_every_call_is_replaced(self, image):
+        block = Block()
+        with replaced(block, 'relu:input', lambda x: -x):
+            assert block(image).equal((-(block.conv2((-block.conv1(image)).relu()) + image)).relu())
+
+    def test_an_in_place_activation_does_not_overwrite_what_was_returned(self, network, image):
+        relu, returned = network.backbone.layer2[1].relu, []
+        with replaced(network, 'backbone.layer2.1.relu:input', lambda x: returned.append(-x) or returned[-1], calls=2):
+            network(image)
+        assert (returned[0] < 0).any()
+        assert relu.inplace
+
+    def test_an_input_passed_by_keyword_is_replaced(self, image):
+        class Named(nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.conv = nn.Conv2d(2, 2, 1)
+
+            def forward(self, x):
+                return self.conv(input=x)
+
+        model = Named()
+        expected = model.conv(2 * image)
+        with replaced(model, 'conv:input', lambda x: 2 * x):
+            assert model(image).equal(expected)
+
+    def test_gradients_pass_through_a_frozen_network_to_what_the_function_uses(self, network, image):
+        network.requires_grad_(False)
+        factor = torch.ones((), requires_grad=True)
+        with replaced(network, 'backbone.layer2.1.relu:input', lambda x: factor * x, calls=2):
+            network(image).sum().backward()
+        feat = TapReader(network, {'x': 'backbone.layer2.1.relu:input'}).run(network, image)[1]['x']
+        expected = (network.decode_head.conv_seg.weight.sum(0) * feat.relu()).sum()
+        torch.testing.assert_close(factor.grad, expected)
+
+    @pytest.mark.parametrize('path', ['backbone.layer1', 'backbone.layer1.0.relu:input'])
+    def test_nothing_is_left_behind_by_a_pass_that_fails(self, network, image, path):
+        network.fails = True
+        with pytest.raises(RuntimeError, match='on the way'), replaced(network, path, torch.neg):
+            network(image)
+        assert hooks(network) == 0
+        assert network.backbone.layer1[0].relu.inplace
+
+    def test_a_path_to_no_module_lists_the_nearest(self, network):
+        with (
+            pytest.raises(ConfigError, match=r"no tap 'backbone.layer3'.*backbone\.layer[12]"),
+            replaced(network, 'backbone.layer3', torch.neg),
+        ):
+            pass
+
+
 class TestErrors:
     def test_a_path_to_no_module_lists_the_nearest(self, network):
         with pytest.raises(ConfigError, match=r"Network has no tap 'backbone.layer3:input'.*backbone\.layer[12]"):
@@ -251,6 +343,7 @@ class TestResolveTaps:
         assert default_taps(network) == {
             'stages': ['backbone.layer1.1.relu:input', 'backbone.layer2.1.relu:input'],
             'feat': 'backbone.layer2.1.relu:input',
+            'map': 'backbone.layer2.1.relu:input',
             'logits': 'decode_head.conv_seg',
         }
 

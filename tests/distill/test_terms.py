@@ -4,12 +4,18 @@ import pytest
 import torch
 from torch import nn
 
-from fdkd.distill.terms import DistillationTerms
+from fdkd.distill.terms import DistillationTerms, tapped, untouched
 from fdkd.errors import ConfigError, LossError
 from fdkd.registry import DISTILL_LOSSES
 
 FEAT = {'type': 'FeatureMSELoss', 'on': 'feat'}
 FDKD = {'type': 'FDKDLoss', 'on': 'feat'}
+SIZES = {'num_classes': 5, 'channels': 8}
+
+
+def facts(key, tap):
+    """What is known of a pair whose ``feat`` is 8 wide."""
+    return SIZES.get(key) if tap == 'feat' else None
 
 
 def features(width=8, rows=4, seed=0):
@@ -29,39 +35,55 @@ def test_a_connector_is_applied_to_the_student_alone():
     connector = {'type': 'Projection', 'in_channels': 3, 'out_channels': 2}
     terms = DistillationTerms({'a': dict(FEAT, connector=connector)})
     with torch.no_grad():
-        terms.connectors['a'].linear.weight.copy_(torch.tensor([[1.0, 0, 0], [0, 0, 2]]))
+        terms.connectors['a'][0].linear.weight.copy_(torch.tensor([[1.0, 0, 0], [0, 0, 2]]))
     losses = terms({'feat': torch.tensor([[1.0, 5, 3]])}, {'feat': torch.tensor([[0.0, 6]])}, None)
     assert losses['a.loss'].item() == pytest.approx(0.5)  # ((1 - 0)^2 + (6 - 6)^2) / 2
 
 
 def test_sizes_are_filled_in_where_a_loss_takes_them_and_says_none():
-    terms = DistillationTerms({'a': FDKD, 'b': dict(FDKD, num_classes=7)}, num_classes=5, channels=8)
+    terms = DistillationTerms({'a': FDKD, 'b': dict(FDKD, num_classes=7)}, facts)
     assert terms.losses['a'].own['low'].linear.weight.shape == (5, 8)
     assert terms.losses['b'].own['low'].linear.weight.shape == (7, 8)
 
 
-def test_channels_are_those_of_feat_alone():
+def test_what_is_unknown_is_left_to_the_loss():
     with pytest.raises(LossError, match='needs num_classes and channels'):
-        DistillationTerms({'a': dict(FDKD, on='logits')}, num_classes=5, channels=8)
+        DistillationTerms({'a': dict(FDKD, on='logits')}, facts)
+    with pytest.raises(LossError, match='needs num_classes and channels'):
+        DistillationTerms({'a': FDKD})
+
+
+def test_connectors_are_applied_in_turn_and_see_the_teacher():
+    width = {'type': 'Projection', 'in_channels': 2, 'out_channels': 1}
+    terms = DistillationTerms({'a': dict(FEAT, connector=[{'type': 'Resize'}, width])})
+    with torch.no_grad():
+        terms.connectors['a'][1].linear.weight.copy_(torch.tensor([[1.0, 10.0]]))
+    student = torch.tensor([[[[1.0, 3.0]], [[0.0, 1.0]]]])  # averaged over its two positions: 2 and 0.5
+    losses = terms({'feat': student}, {'feat': torch.full((1, 1, 1, 1), 4.0)}, None)
+    assert losses['a.loss'].item() == pytest.approx((2 + 5 - 4) ** 2)
+
+
+def test_the_taps_of_a_config_once_each():
+    assert tapped({'a': FEAT, 'b': dict(FEAT, on='stages'), 'c': FEAT}) == ['feat', 'stages']
 
 
 def test_without_pairs_every_parameter_is_touched_by_a_zero():
-    terms = DistillationTerms({'a': FDKD}, num_classes=5, channels=8)
+    terms, more = DistillationTerms({'a': FDKD}, facts), nn.Linear(2, 3)
     with torch.no_grad():
         terms.losses['a'].own['low'].linear.weight.fill_(float('inf'))  # a plain product with 0 would be NaN
-    losses = terms.without_pairs()
+    losses = untouched(terms, more)
     assert [value.item() for value in losses.values()] == [0.0]
     sum(losses.values()).backward()
-    assert all(p.grad is not None and not p.grad.any() for p in terms.parameters())
-    assert DistillationTerms({'a': FEAT}).without_pairs() == {}
+    assert all(p.grad is not None and not p.grad.any() for p in (*terms.parameters(), *more.parameters()))
+    assert untouched(DistillationTerms({'a': FEAT})) == {}
 
 
 def test_the_classifiers_of_the_losses_see_the_connected_feature():
     connector = {'type': 'Projection', 'in_channels': 6, 'out_channels': 8}
-    terms = DistillationTerms({'a': dict(FDKD, connector=connector), 'b': FEAT}, num_classes=5, channels=8)
+    terms = DistillationTerms({'a': dict(FDKD, connector=connector), 'b': FEAT}, facts)
     student = features(width=6)
     logits = terms.classify(student)
-    low, high = terms.losses['a'].decoupler(terms.connectors['a'](student['feat']))
+    low, high = terms.losses['a'].decoupler(terms.connectors['a'][0](student['feat']))
     assert tuple(logits) == terms.heads == ('a.low', 'a.high')
     torch.testing.assert_close(logits['a.low'], terms.losses['a'].own['low'](low))
     torch.testing.assert_close(logits['a.high'], terms.losses['a'].own['high'](high))

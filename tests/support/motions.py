@@ -74,7 +74,7 @@ model = dict(
     type='CrossModalDistiller',
     student=dict(modality='image', model=image),
     teacher=dict(modality='imu', config={teacher!r}),
-    losses=_base_.losses,
+    losses=_base_.method.losses,
     data_preprocessor=data_preprocessor,
 )
 """

@@ -3,4 +3,4 @@
 The classifiers' sizes are those of the student's classes and the teacher's feature.
 """
 
-losses = dict(fdkd=dict(type='FDKDLoss', on='feat'))
+method = dict(losses=dict(fdkd=dict(type='FDKDLoss', on='feat')))

@@ -1,3 +1,3 @@
 """Feat: the mean squared error of the last pre-ReLU features."""
 
-losses = dict(feat=dict(type='FeatureMSELoss', on='feat'))
+method = dict(losses=dict(feat=dict(type='FeatureMSELoss', on='feat')))

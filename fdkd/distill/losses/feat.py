@@ -24,6 +24,7 @@ def feature_mse_loss(student: Tensor, teacher: Tensor) -> Tensor:
         ValueError: If the shapes differ.
 
     Example:
+        >>> import torch
         >>> feature_mse_loss(torch.tensor([[1.0, 3.0]]), torch.tensor([[0.0, 1.0]])).item()
         2.5
     """

@@ -15,6 +15,8 @@ from fdkd.registry import BACKBONES
 class TransformerText(BaseModule):
     """Any encoder that transformers' ``AutoModel`` knows; its feature is the last state of the first token, [CLS].
 
+    Its stages are the states of that token after each quarter of the layers, the last of them being the feature.
+
     The network starts from random weights; ``init_cfg`` fills in trained ones. The pooling layer that some encoders
     keep for their pretraining is left out.
 
@@ -26,8 +28,6 @@ class TransformerText(BaseModule):
         CheckpointError: If there is no such model here and it cannot be downloaded.
         ConfigError: If the model is no encoder whose first token stands for the text.
     """
-
-    stages = ()
 
     def __init__(self, model: str, init_cfg: dict | None = None) -> None:
         super().__init__(init_cfg)
@@ -49,6 +49,12 @@ class TransformerText(BaseModule):
         self.channels: int = config.hidden_size
         self.longest: int | None = getattr(config, 'max_position_embeddings', None)
         self.activation = nn.Identity()
+        layers: int = config.num_hidden_layers
+        quarters = min(4, layers)
+        self._stage_layers = [layers * (stage + 1) // quarters for stage in range(quarters)]
+        #: What a stage puts out passes one of these, where it can be read.
+        self.states = nn.ModuleList(nn.Identity() for _ in self._stage_layers)
+        self.stages = tuple(f'states.{stage}' for stage in range(quarters))
 
     def forward(self, ids: Tensor) -> Tensor:
         """Maps token ids, int64 ``[N, L]``, to ``[N, channels]``.
@@ -61,5 +67,11 @@ class TransformerText(BaseModule):
         if self.longest is not None and ids.shape[1] > self.longest:
             raise DataError(f'texts of {ids.shape[1]} tokens, the model reads {self.longest}: lower max_length')
         padding = ids == PADDING
-        states = self.model(input_ids=ids.masked_fill(padding, self.pad), attention_mask=(~padding).long())
-        return states.last_hidden_state[:, 0]
+        outputs = self.model(
+            input_ids=ids.masked_fill(padding, self.pad),
+            attention_mask=(~padding).long(),
+            output_hidden_states=True,
+        )
+        for state, layer in zip(self.states, self._stage_layers, strict=True):
+            first = state(outputs.hidden_states[layer][:, 0])
+        return first

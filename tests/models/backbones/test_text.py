@@ -13,6 +13,7 @@ from transformers import (
     T5Config,
 )
 
+from fdkd.distill.taps import TapReader
 from fdkd.errors import CheckpointError, ConfigError, DataError
 from fdkd.models import Classifier, HuggingFaceInit, MultimodalPreprocessor, TransformerText
 from fdkd.models.padding import PADDING
@@ -84,7 +85,17 @@ def test_every_parameter_learns(bert):
     model = Classifier(dict(type='TransformerText', model=bert), num_classes=5)
     model(IDS).square().sum().backward()
     assert [name for name, parameter in model.named_parameters() if parameter.grad is None] == []
-    assert model.named_features == {'feat': 'feature', 'logits': 'head'}
+
+
+@pytest.mark.parametrize(('layers', 'read'), [(1, [1]), (6, [1, 3, 4, 6]), (12, [3, 6, 9, 12])])
+def test_the_stages_are_the_states_of_the_first_token_after_each_quarter_of_the_layers(layers, read, tmp_path):
+    BertConfig(**{**SIZES, 'num_hidden_layers': layers}).save_pretrained(tmp_path)
+    model = Classifier(dict(type='TransformerText', model=str(tmp_path)), num_classes=5).eval()
+    states = model.backbone.model(input_ids=IDS[:1], output_hidden_states=True).hidden_states
+    features = TapReader(model, model.named_features).run(model, IDS[:1])[1]
+    for found, layer in zip(features['stages'], read, strict=True):
+        torch.testing.assert_close(found, states[layer][:, 0])
+    torch.testing.assert_close(features['stages'][-1], features['feat'])
 
 
 def test_a_model_kept_in_half_precision_is_built_in_float32(tmp_path):

@@ -1,0 +1,3 @@
+"""KD: the divergence of the softened predictions."""
+
+method = dict(losses=dict(kd=dict(type='LogitKDLoss', on='logits')))

@@ -1,0 +1,4 @@
+"""C2KD on NYU-Depth V2: an RGB student learns from a depth teacher."""
+
+_base_ = ['../_base_/pairs/nyu_rgb_from_depth.py', '../_base_/methods/c2kd.py']
+model = _base_.method

@@ -1,0 +1,5 @@
+"""DML on CrisisMMD: an image student learns from a text teacher."""
+
+_base_ = ['../_base_/pairs/crisismmd_image_from_text.py', '../_base_/methods/dml.py']
+model = _base_.method
+optim_wrapper = dict(paramwise_cfg=_base_.teacher_rate)

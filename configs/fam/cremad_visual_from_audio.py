@@ -1,0 +1,4 @@
+"""FAM-KD on CREMA-D: a visual student learns from an audio teacher."""
+
+_base_ = ['../_base_/pairs/cremad_visual_from_audio.py', '../_base_/methods/fam.py']
+model = _base_.method

@@ -1,0 +1,5 @@
+"""FreeKD on GRID digits: a student that hears noisy sound learns from one that sees the lips."""
+
+_base_ = ['../_base_/pairs/grid_audio_from_visual.py', '../_base_/methods/freekd.py']
+model = _base_.method
+custom_hooks = [*_base_.custom_hooks, _base_.first_stage]

@@ -1,0 +1,5 @@
+"""FreeKD on GRID digits: a student that sees the lips learns from one that hears."""
+
+_base_ = ['../_base_/pairs/grid_visual_from_audio.py', '../_base_/methods/freekd.py']
+model = _base_.method
+custom_hooks = [*_base_.custom_hooks, _base_.first_stage]

@@ -1,0 +1,5 @@
+"""FreeKD on NYU-Depth V2: an RGB student learns from a depth teacher."""
+
+_base_ = ['../_base_/pairs/nyu_rgb_from_depth.py', '../_base_/methods/freekd.py']
+model = _base_.method
+custom_hooks = [*_base_.custom_hooks, _base_.first_stage]

@@ -1,0 +1,5 @@
+"""FreeKD on VGGSound-50: a visual student learns from an audio teacher."""
+
+_base_ = ['../_base_/pairs/vggsound_visual_from_audio.py', '../_base_/methods/freekd.py']
+model = _base_.method
+custom_hooks = [*_base_.custom_hooks, _base_.first_stage]

@@ -1,0 +1,4 @@
+"""NKD on AVE: an audio student learns from a visual teacher."""
+
+_base_ = ['../_base_/pairs/ave_audio_from_visual.py', '../_base_/methods/nkd.py']
+model = _base_.method

@@ -1,0 +1,4 @@
+"""NKD on GRID digits: a student that sees the lips learns from one that hears."""
+
+_base_ = ['../_base_/pairs/grid_visual_from_audio.py', '../_base_/methods/nkd.py']
+model = _base_.method

@@ -1,0 +1,4 @@
+"""ReviewKD on GRID digits: a student that hears noisy sound learns from one that sees the lips."""
+
+_base_ = ['../_base_/pairs/grid_audio_from_visual.py', '../_base_/methods/reviewkd.py']
+model = _base_.method

@@ -1,0 +1,4 @@
+"""RKD on CrisisMMD: an image student learns from a text teacher."""
+
+_base_ = ['../_base_/pairs/crisismmd_image_from_text.py', '../_base_/methods/rkd.py']
+model = _base_.method

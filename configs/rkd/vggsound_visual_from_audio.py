@@ -1,0 +1,4 @@
+"""RKD on VGGSound-50: a visual student learns from an audio teacher."""
+
+_base_ = ['../_base_/pairs/vggsound_visual_from_audio.py', '../_base_/methods/rkd.py']
+model = _base_.method

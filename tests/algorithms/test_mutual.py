@@ -1,0 +1,112 @@
+"""Two small classifiers that teach each other."""
+
+import pytest
+import torch
+from mmengine.config import ConfigDict
+from mmengine.optim import build_optim_wrapper
+from torch.nn.functional import cross_entropy, mse_loss
+
+from fdkd.datasets.class_sample import ClassSample
+from fdkd.registry import MODELS
+
+CLASSES = 5
+FEAT = dict(type='FeatureMSELoss', on='feat')
+
+
+def network(in_channels):
+    return dict(type='Classifier', backbone=dict(type='ResNet18', in_channels=in_channels), num_classes=CLASSES)
+
+
+def mutual(**losses):
+    torch.manual_seed(0)
+    return MODELS.build(
+        ConfigDict(
+            type='MutualDistiller',
+            student=dict(modality='audio', model=network(1)),
+            teacher=dict(modality='visual', model=network(3)),
+            losses=losses or dict(feat=FEAT),
+        )
+    ).eval()
+
+
+def batch(*present):
+    generator = torch.Generator().manual_seed(1)
+    paired = sum('visual' in names for names in present)
+    inputs = {'audio': torch.randn(len(present), 1, 33, 33, generator=generator)}
+    inputs['visual'] = torch.randn(paired, 3, 33, 33, generator=generator)
+    samples = [
+        ClassSample(metainfo={'present': names}, gt_label=torch.tensor(label)) for label, names in enumerate(present)
+    ]
+    return inputs, samples
+
+
+BOTH, ALONE = ('audio', 'visual', 'label'), ('audio', 'label')
+
+
+def feature(model, x):
+    return model.backbone(x).mean((2, 3))
+
+
+def test_each_model_has_its_task_and_its_distance_from_the_other():
+    model = mutual(feat=dict(FEAT, weight=0.5))
+    inputs, samples = batch(BOTH, BOTH)
+    losses = model(inputs, samples, mode='loss')
+    with torch.no_grad():
+        ours, theirs = feature(model.student, inputs['audio']), feature(model.teacher, inputs['visual'])
+        task = cross_entropy(model.teacher(inputs['visual']), torch.tensor([0, 1]))
+    expected = {'loss_ce', 'feat.loss', 'teacher.loss_ce', 'teacher.feat.loss'}
+    assert set(losses) == expected
+    for name in ('feat.loss', 'teacher.feat.loss'):
+        assert losses[name].item() == pytest.approx(0.5 * mse_loss(ours, theirs).item(), rel=1e-5)
+    assert losses['teacher.loss_ce'].item() == pytest.approx(task.item(), rel=1e-5)
+
+
+@pytest.mark.parametrize(
+    ('loss', 'moves', 'stays'), [('feat.loss', 'student', 'teacher'), ('teacher.feat.loss', 'teacher', 'student')]
+)
+def test_the_other_model_is_fixed_in_each_distance(loss, moves, stays):
+    model = mutual()
+    model(*batch(BOTH, BOTH), mode='loss')[loss].backward()
+    assert any(p.grad is not None and p.grad.any() for p in getattr(model, moves).parameters())
+    assert all(p.grad is None for p in getattr(model, stays).parameters())
+
+
+def test_a_sample_without_the_teachers_modality_adds_the_students_task_alone():
+    model = mutual()
+    inputs, samples = batch(ALONE, BOTH)
+    losses = model(inputs, samples, mode='loss')
+    with torch.no_grad():
+        ours, theirs = feature(model.student, inputs['audio'])[1:], feature(model.teacher, inputs['visual'])
+        task = cross_entropy(model.teacher(inputs['visual']), torch.tensor([1]))
+    assert losses['feat.loss'].item() == pytest.approx(mse_loss(ours, theirs).item(), rel=1e-5)
+    assert losses['teacher.loss_ce'].item() == pytest.approx(task.item(), rel=1e-5)
+
+
+def test_a_batch_without_pairs_touches_every_parameter():
+    model = mutual(feat=dict(FEAT, connector=dict(type='Projection', in_channels=512, out_channels=512)))
+    losses = model(*batch(ALONE, ALONE), mode='loss')
+    assert set(losses) == {'loss_ce', 'pairs.loss_none'}
+    sum(losses.values()).backward()
+    assert all(p.grad is not None for p in model.parameters())
+    assert not any(p.grad.any() for p in model.teacher.parameters())
+
+
+def test_each_direction_has_a_connector_of_its_own():
+    model = mutual(feat=dict(FEAT, connector=dict(type='Projection', in_channels=512, out_channels=512)))
+    ours, theirs = (terms.connectors['feat'][0].linear.weight for terms in (model.terms, model.teacher_terms))
+    assert not ours.equal(theirs)
+
+
+def test_one_optimizer_steps_both_and_both_are_left_behind():
+    model = mutual()
+    optimizer = build_optim_wrapper(model, {'optimizer': {'type': 'SGD', 'lr': 0.1}}).optimizer
+    stepped = {id(p) for group in optimizer.param_groups for p in group['params']}
+    assert {id(p) for p in (*model.student.parameters(), *model.teacher.parameters())} <= stepped
+    assert model.trained == {'student': ('audio', model.student), 'teacher': ('visual', model.teacher)}
+
+
+def test_prediction_needs_the_students_modality_alone():
+    model = mutual()
+    inputs, samples = batch(ALONE)
+    predicted = model({'audio': inputs['audio']}, samples, mode='predict')
+    assert predicted[0].pred_label == model.student(inputs['audio']).argmax(1)[0]
