@@ -31,6 +31,11 @@ class Algorithm(BaseModel):
         return {'student': (self.modality, self.student)}
 
     @property
+    def heads(self) -> tuple[str, ...]:
+        """The classifiers beside the student's own that losses train on its feature."""
+        return ()
+
+    @property
     def modalities(self) -> tuple[str, ...]:
         """The modalities that training needs; evaluation needs ``modality`` alone."""
         return (self.modality,)

@@ -5,13 +5,12 @@ from typing import Any
 from torch import Tensor, nn
 from torch.nn.functional import batch_norm, interpolate
 
-from fdkd.algorithms.base import Algorithm
+from fdkd.algorithms.both import BothTrain
 from fdkd.algorithms.facts import width
-from fdkd.algorithms.pairs import labels, on_device, paired_places, per_sample, select_rows
-from fdkd.algorithms.teacher import build_teacher
+from fdkd.algorithms.teacher import without_checkpoint
 from fdkd.distill.losses.c2kd import c2kd_losses
-from fdkd.distill.taps import TapPath, TapReader, resolve_taps
-from fdkd.distill.terms import DistillationTerms, Feature, untouched
+from fdkd.distill.taps import TapPath, resolve_taps
+from fdkd.distill.terms import Feature
 from fdkd.errors import ConfigError
 from fdkd.registry import ALGORITHMS
 
@@ -62,7 +61,7 @@ class Proxy(nn.Module):
 
 
 @ALGORITHMS.register_module()
-class C2KD(Algorithm):
+class C2KD(BothTrain):
     r"""Customised cross-modal distillation (Huo et al., CVPR 2024): both models train, and exchange through proxies.
 
     The teacher starts from its training on its own modality and goes on training together with the student. Each has a
@@ -89,8 +88,7 @@ class C2KD(Algorithm):
     - Batch norms train to the end. In the code for AVE they are frozen from the first evaluation on, at epoch 80,
       since nothing switches the models back.
 
-    A sample without the teacher's modality contributes the student's task loss alone. The teacher's task losses are
-    named ``teacher.*``; ``c2kd.selected`` is the share of the labelled samples or pixels that passed the selection.
+    ``c2kd.selected`` is the share of the labelled samples or pixels that passed the selection.
 
     Args:
         student: ``modality``, ``model`` and, where the defaults do not serve, ``taps``: paths for ``logits`` and for
@@ -120,52 +118,24 @@ class C2KD(Algorithm):
         negative_slope: float = 0.0,
         data_preprocessor: dict | None = None,
     ) -> None:
-        super().__init__(student['modality'], student['model'], data_preprocessor)
         if 'checkpoint' not in teacher:
-            raise ConfigError(
-                f'C2KD goes on training a trained teacher, and that of modality {teacher["modality"]!r} has no '
-                'checkpoint: start with tools/train.py, which trains one, or set model.teacher.checkpoint'
-            )
-        self.teacher_modality = teacher['modality']
-        self.teacher = build_teacher(teacher, self.student)
+            raise without_checkpoint(teacher)
+        super().__init__(student, teacher, data_preprocessor)
         self.weights = {'lambda_1': lambda_1, 'lambda_2': lambda_2, 'lambda_3': lambda_3, 'omega': omega}
         paths, teacher_paths = _paths(self.student, student), _paths(self.teacher, teacher)
-        self.student_taps, self._teacher_taps = TapReader(self.student, paths), TapReader(self.teacher, teacher_paths)
+        self.read_at(paths, teacher_paths)
         classes = getattr(self.student, 'num_classes', None)
         if classes is None:
             raise ConfigError(f'{type(self.student).__name__} does not say how many classes it has: num_classes')
         self.student_proxy = Proxy(_width(self.student, paths['proxy']), classes, negative_slope)
         self.teacher_proxy = Proxy(_width(self.teacher, teacher_paths['proxy']), classes, negative_slope)
-        self.terms = DistillationTerms({})  # the method is whole without further losses
-
-    @property
-    def modalities(self) -> tuple[str, ...]:
-        return (self.modality, self.teacher_modality)
-
-    @property
-    def trained(self) -> dict[str, tuple[str, nn.Module]]:
-        return {**super().trained, 'teacher': (self.teacher_modality, self.teacher)}
 
     def init_weights(self) -> None:
         """Initialises the student; the teacher came with its weights, and the proxies are new."""
         self.student.init_weights()
 
-    def loss(self, inputs: dict[str, Tensor], data_samples: list) -> dict[str, Tensor]:
-        """Task losses of both models, the teacher's as ``teacher.*``, and ``c2kd.loss_...``."""
-        places = paired_places(data_samples, self.teacher_modality)
-        losses, student = self.student_taps.run(self.student, inputs[self.modality], data_samples, mode='loss')
-        if not places:
-            return losses | untouched(self.teacher, self.student_proxy, self.teacher_proxy)
-        paired = [data_samples[place] for place in places]
-        task, teacher = self._teacher_taps.run(self.teacher, inputs[self.teacher_modality], paired, mode='loss')
-        student, teacher = per_sample(student, len(data_samples)), per_sample(teacher, len(paired))
-        target = labels(paired)
-        if len(paired) < len(data_samples):
-            student = select_rows(student, on_device(places, target.device))
-        exchanged = self._exchange(student, teacher, target)
-        return losses | {f'teacher.{k}': x for k, x in task.items()} | {f'c2kd.{k}': x for k, x in exchanged.items()}
-
-    def _exchange(self, student: dict[str, Feature], teacher: dict[str, Feature], target: Tensor) -> dict[str, Tensor]:
+    def exchange(self, student: dict[str, Feature], teacher: dict[str, Feature], target: Tensor) -> dict[str, Tensor]:
+        """``c2kd.loss_...`` and ``c2kd.selected``."""
         logits = [
             student['logits'],
             teacher['logits'],
@@ -175,7 +145,7 @@ class C2KD(Algorithm):
         if target.ndim == 3:
             size = target.shape[1:]
             logits = [interpolate(x, size=size, mode='bilinear', align_corners=False) for x in logits]
-        return c2kd_losses(*logits, target, **{**self.weights, 'lambda_3': 1.0})
+        return {f'c2kd.{name}': x for name, x in c2kd_losses(*logits, target, **self.weights).items()}
 
 
 def _paths(model: nn.Module, config: dict[str, Any]) -> dict[str, TapPath]:

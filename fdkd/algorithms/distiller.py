@@ -8,10 +8,9 @@ from torch import Tensor, nn
 from fdkd.algorithms.base import Algorithm
 from fdkd.algorithms.facts import TapFacts
 from fdkd.algorithms.pairs import labels, on_device, paired_places, per_sample, select_rows
-from fdkd.algorithms.teacher import Frozen, build_teacher
+from fdkd.algorithms.teacher import Frozen, build_teacher, without_checkpoint
 from fdkd.distill.taps import TapReader, resolve_taps
 from fdkd.distill.terms import DistillationTerms, Feature, tapped, untouched
-from fdkd.errors import ConfigError
 from fdkd.registry import ALGORITHMS
 
 
@@ -44,10 +43,7 @@ class CrossModalDistiller(Algorithm):
     ) -> None:
         super().__init__(student['modality'], student['model'], data_preprocessor)
         if 'checkpoint' not in teacher:
-            raise ConfigError(
-                f'the teacher of modality {teacher["modality"]!r} has no checkpoint: start with tools/train.py, which '
-                'trains one where none exists, or set model.teacher.checkpoint'
-            )
+            raise without_checkpoint(teacher)
         self.teacher_modality = teacher['modality']
         self._frozen = Frozen(build_teacher(teacher, self.student))
         names = tapped(losses)
@@ -63,6 +59,10 @@ class CrossModalDistiller(Algorithm):
     def teacher(self) -> nn.Module:
         """The frozen teacher, always in evaluation mode."""
         return self._frozen.module
+
+    @property
+    def heads(self) -> tuple[str, ...]:
+        return self.terms.heads
 
     @property
     def modalities(self) -> tuple[str, ...]:

@@ -2,19 +2,18 @@
 
 from typing import Any
 
-from torch import Tensor, nn
+from torch import Tensor
 
-from fdkd.algorithms.base import Algorithm
+from fdkd.algorithms.both import BothTrain
 from fdkd.algorithms.facts import TapFacts
-from fdkd.algorithms.pairs import labels, on_device, paired_places, per_sample, select_rows
-from fdkd.algorithms.teacher import build_teacher
-from fdkd.distill.taps import TapReader, resolve_taps
-from fdkd.distill.terms import DistillationTerms, Feature, tapped, untouched
+from fdkd.distill.taps import resolve_taps
+from fdkd.distill.terms import DistillationTerms, Feature, tapped
+from fdkd.errors import ConfigError
 from fdkd.registry import ALGORITHMS
 
 
 @ALGORITHMS.register_module()
-class MutualDistiller(Algorithm):
+class MutualDistiller(BothTrain):
     r"""Deep mutual learning (Zhang et al., CVPR 2018, arXiv 1706.00384): the teacher trains too, and both teach.
 
     Each model minimises its own task loss and the distillation losses towards the other, which is held fixed in them:
@@ -25,13 +24,14 @@ class MutualDistiller(Algorithm):
     models at once from one batch, while the paper updates one after the other, the second with the first's new
     predictions: that would cost a further forward pass a step, and published re-implementations leave it out too.
 
-    The teacher's losses are named ``teacher.*``. It learns from the samples that have its modality.
-
     Args:
         student: As for :class:`~fdkd.algorithms.distiller.CrossModalDistiller`.
         teacher: Likewise; it starts from scratch, as the student does.
         losses: Likewise; each is built twice, once in each direction, so connectors and parameters are not shared.
         data_preprocessor: Config of the preprocessor.
+
+    Raises:
+        ConfigError: If a loss names no tap, or the teacher a checkpoint.
     """
 
     teacher_comes_trained = False
@@ -43,39 +43,25 @@ class MutualDistiller(Algorithm):
         losses: dict[str, dict[str, Any]],
         data_preprocessor: dict | None = None,
     ) -> None:
-        super().__init__(student['modality'], student['model'], data_preprocessor)
-        self.teacher_modality = teacher['modality']
-        self.teacher = build_teacher({**teacher, 'checkpoint': None}, self.student)
+        if teacher.get('checkpoint'):
+            raise ConfigError(f'MutualDistiller trains its teacher from scratch: leave out {teacher["checkpoint"]}')
+        super().__init__(student, {**teacher, 'checkpoint': None}, data_preprocessor)
         names = tapped(losses)
         paths = resolve_taps(self.student, names, student.get('taps'))
         teacher_paths = resolve_taps(self.teacher, names, teacher.get('taps'))
-        self.student_taps, self._teacher_taps = TapReader(self.student, paths), TapReader(self.teacher, teacher_paths)
+        self.read_at(paths, teacher_paths)
         self.terms = DistillationTerms(losses, TapFacts(self.student, self.teacher, paths, teacher_paths))
         self.teacher_terms = DistillationTerms(losses, TapFacts(self.teacher, self.student, teacher_paths, paths))
 
     @property
-    def modalities(self) -> tuple[str, ...]:
-        return (self.modality, self.teacher_modality)
+    def heads(self) -> tuple[str, ...]:
+        return self.terms.heads
 
-    @property
-    def trained(self) -> dict[str, tuple[str, nn.Module]]:
-        return {**super().trained, 'teacher': (self.teacher_modality, self.teacher)}
-
-    def loss(self, inputs: dict[str, Tensor], data_samples: list) -> dict[str, Tensor]:
-        """Task losses of both models and ``NAME.loss...`` of each distillation loss, the teacher's as ``teacher.*``."""
-        places = paired_places(data_samples, self.teacher_modality)
-        losses, student = self.student_taps.run(self.student, inputs[self.modality], data_samples, mode='loss')
-        if not places:
-            return losses | untouched(self.terms, self.teacher, self.teacher_terms)
-        paired = [data_samples[place] for place in places]
-        task, teacher = self._teacher_taps.run(self.teacher, inputs[self.teacher_modality], paired, mode='loss')
-        student, teacher = per_sample(student, len(data_samples)), per_sample(teacher, len(paired))
-        target = labels(paired)
-        if len(paired) < len(data_samples):
-            student = select_rows(student, on_device(places, target.device))
+    def exchange(self, student: dict[str, Feature], teacher: dict[str, Feature], target: Tensor) -> dict[str, Tensor]:
+        """``NAME.loss...`` for each distillation loss, and the teacher's as ``teacher.NAME.loss...``."""
         back = self.teacher_terms(teacher, _fixed(student), target)
-        losses |= self.terms(student, _fixed(teacher), target)
-        return losses | {f'teacher.{name}': value for name, value in {**task, **back}.items()}
+        there = self.terms(student, _fixed(teacher), target)
+        return there | {f'teacher.{name}': value for name, value in back.items()}
 
 
 def _fixed(features: dict[str, Feature]) -> dict[str, Feature]:

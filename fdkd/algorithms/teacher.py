@@ -7,7 +7,7 @@ from mmengine.config import Config
 from torch import Tensor, nn
 
 from fdkd.checkpoint import load_weights, read_checkpoint
-from fdkd.errors import CheckpointError
+from fdkd.errors import CheckpointError, ConfigError
 from fdkd.registry import MODELS
 
 #: Where a full checkpoint of an algorithm keeps the student.
@@ -35,6 +35,14 @@ def teacher_model_config(teacher: dict[str, Any]) -> dict[str, Any]:
     if 'model' in teacher:
         return teacher['model']
     return Config.fromfile(teacher['config']).model.model
+
+
+def without_checkpoint(teacher: dict[str, Any]) -> ConfigError:
+    """What to say of a trained teacher whose config names no checkpoint."""
+    return ConfigError(
+        f'the teacher of modality {teacher["modality"]!r} has no checkpoint: start with tools/train.py, which '
+        'trains one where none exists, or set model.teacher.checkpoint'
+    )
 
 
 def build_teacher(teacher: dict[str, Any], student: nn.Module) -> nn.Module:

@@ -34,7 +34,7 @@ def report(runner: Runner) -> dict[str, Any]:
     cfg, algorithm = runner.cfg, runner.algorithm
     models = {'student': alone(algorithm.student, algorithm.modality, algorithm)}
     if 'teacher' in cfg.model:
-        if algorithm.terms.heads:
+        if algorithm.heads:
             models['student'] = StudentWithHeads(algorithm)
         models['teacher'] = alone(algorithm.teacher, algorithm.teacher_modality, algorithm)
     evaluations = {'student': _evaluate(cfg, models['student'], 'student')}

@@ -7,6 +7,7 @@ from mmengine.optim import build_optim_wrapper
 from torch.nn.functional import cross_entropy, mse_loss
 
 from fdkd.datasets.class_sample import ClassSample
+from fdkd.errors import ConfigError
 from fdkd.registry import MODELS
 
 CLASSES = 5
@@ -17,13 +18,13 @@ def network(in_channels):
     return dict(type='Classifier', backbone=dict(type='ResNet18', in_channels=in_channels), num_classes=CLASSES)
 
 
-def mutual(**losses):
+def mutual(teacher=None, **losses):
     torch.manual_seed(0)
     return MODELS.build(
         ConfigDict(
             type='MutualDistiller',
             student=dict(modality='audio', model=network(1)),
-            teacher=dict(modality='visual', model=network(3)),
+            teacher=teacher or dict(modality='visual', model=network(3)),
             losses=losses or dict(feat=FEAT),
         )
     ).eval()
@@ -73,18 +74,19 @@ def test_the_other_model_is_fixed_in_each_distance(loss, moves, stays):
 
 def test_a_sample_without_the_teachers_modality_adds_the_students_task_alone():
     model = mutual()
-    inputs, samples = batch(ALONE, BOTH)
+    inputs, samples = batch(BOTH, ALONE, BOTH)
     losses = model(inputs, samples, mode='loss')
     with torch.no_grad():
-        ours, theirs = feature(model.student, inputs['audio'])[1:], feature(model.teacher, inputs['visual'])
-        task = cross_entropy(model.teacher(inputs['visual']), torch.tensor([1]))
+        ours, theirs = feature(model.student, inputs['audio'])[::2], feature(model.teacher, inputs['visual'])
+        task = cross_entropy(model.teacher(inputs['visual']), torch.tensor([0, 2]))
     assert losses['feat.loss'].item() == pytest.approx(mse_loss(ours, theirs).item(), rel=1e-5)
     assert losses['teacher.loss_ce'].item() == pytest.approx(task.item(), rel=1e-5)
 
 
-def test_a_batch_without_pairs_touches_every_parameter():
+@pytest.mark.parametrize('present', [(ALONE, ALONE), (ALONE, BOTH)])
+def test_a_batch_with_too_few_pairs_touches_every_parameter(present):
     model = mutual(feat=dict(FEAT, connector=dict(type='Projection', in_channels=512, out_channels=512)))
-    losses = model(*batch(ALONE, ALONE), mode='loss')
+    losses = model.train()(*batch(*present), mode='loss')
     assert set(losses) == {'loss_ce', 'pairs.loss_none'}
     sum(losses.values()).backward()
     assert all(p.grad is not None for p in model.parameters())
@@ -103,6 +105,11 @@ def test_one_optimizer_steps_both_and_both_are_left_behind():
     stepped = {id(p) for group in optimizer.param_groups for p in group['params']}
     assert {id(p) for p in (*model.student.parameters(), *model.teacher.parameters())} <= stepped
     assert model.trained == {'student': ('audio', model.student), 'teacher': ('visual', model.teacher)}
+
+
+def test_weights_for_the_teacher_are_refused():
+    with pytest.raises(ConfigError, match=r'from scratch: leave out teacher\.pth'):
+        mutual(teacher=dict(modality='visual', model=network(3), checkpoint='teacher.pth'))
 
 
 def test_prediction_needs_the_students_modality_alone():

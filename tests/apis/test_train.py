@@ -194,6 +194,22 @@ def test_amp_on_the_cpu_trains_in_bfloat16(nyu_root, tmp_path, teacher):
     assert half['decode.loss_ce'] != full['decode.loss_ce']
 
 
+def test_prompts_are_learnt_before_the_training_and_come_back_with_it(nyu_root, tmp_path, teacher):
+    def run(epochs, resume=False):
+        options = tiny(nyu_root, epochs=2, cfg_options={'train_cfg.max_epochs': epochs})
+        train('configs/freekd/nyu_rgb_from_depth.py', options, work_dir=tmp_path, teacher=str(teacher), resume=resume)
+        return torch.load(tmp_path / f'epoch_{epochs}.pth')['state_dict']['terms.losses.freekd.prompts']
+
+    logs = '*/*.log'
+    first = run(1)
+    assert first.std() > 0.012  # they start with a deviation of 0.01
+    assert 'prompts, epoch 1 of 1' in next(tmp_path.glob(logs)).read_text()
+    (log,) = tmp_path.glob(logs)
+    log.unlink()
+    assert run(1, resume=True).equal(first)
+    assert 'prompts, epoch' not in next(tmp_path.glob(logs)).read_text()
+
+
 def test_two_processes_give_the_losses_of_one(nyu_root, tmp_path, teacher):
     def run(name, processes):
         config = write_config(

@@ -42,7 +42,7 @@ def write_table(root, rows):
 CONFIG = """
 _base_ = [
     {configs!r} + '/_base_/datasets/classification.py',
-    {configs!r} + '/_base_/methods/fdkd.py',
+    {configs!r} + '/_base_/methods/{method}.py',
     {configs!r} + '/_base_/schedules/classification_10e.py',
     {configs!r} + '/_base_/default_runtime.py',
 ]
@@ -74,15 +74,15 @@ model = dict(
     type='CrossModalDistiller',
     student=dict(modality='image', model=image),
     teacher=dict(modality='imu', config={teacher!r}),
-    losses=_base_.method.losses,
     data_preprocessor=data_preprocessor,
 )
+model.update(_base_.method)
 """
 
 
-def write_configs(folder, root, configs='configs'):
+def write_configs(folder, root, configs='configs', method='fdkd'):
     """``imu.py``, which trains a teacher, and ``image_from_imu.py``; returns the path of the latter."""
-    common = CONFIG.format(configs=str(Path(configs).resolve()), root=str(root))
+    common = CONFIG.format(configs=str(Path(configs).resolve()), root=str(root), method=method)
     teacher, student = folder / 'imu.py', folder / 'image_from_imu.py'
     teacher.write_text(common + ALONE)
     student.write_text(common + TAUGHT.format(teacher=str(teacher)))

@@ -1,6 +1,7 @@
 """Losses between a student's and a teacher's tensors, one file per method."""
 
 from fdkd.distill.losses.afd import AFDLoss
+from fdkd.distill.losses.c2kd import OFSDLoss, c2kd_losses, ofsd_loss
 from fdkd.distill.losses.cwd import CWDLoss, cwd_loss
 from fdkd.distill.losses.dist import DISTLoss, dist_loss
 from fdkd.distill.losses.dkd import DKDLoss, dkd_loss
@@ -27,15 +28,18 @@ __all__ = [
     'LogitKDLoss',
     'NKDLoss',
     'OFDLoss',
+    'OFSDLoss',
     'PKDLoss',
     'RKDLoss',
     'ReviewKDLoss',
+    'c2kd_losses',
     'cwd_loss',
     'dist_loss',
     'dkd_loss',
     'feature_mse_loss',
     'logit_kd_loss',
     'nkd_loss',
+    'ofsd_loss',
     'pkd_loss',
     'rkd_angle_loss',
     'rkd_distance_loss',

@@ -204,6 +204,17 @@ def test_precision_is_that_of_float32_at_least(dtype, shapes):
     assert all(x.grad.isfinite().all() for x in student)
 
 
+@pytest.mark.parametrize('dtype', [torch.bfloat16, torch.float16])
+def test_functions_compute_in_float32_at_least(dtype):
+    student, teacher, margin = (x.to(dtype) for x in (300 * normal(8, 64), 300 * normal(8, 64, seed=1), -normal(64)))
+    relu = margin_relu(teacher, margin)
+    assert relu.dtype == torch.float32
+    assert relu.equal(torch.maximum(teacher.float(), margin.float()))
+    found, expected = partial_l2(student, teacher), partial_l2(student.double(), teacher.double())
+    assert found.dtype == torch.float32
+    assert found.item() == pytest.approx(expected.item(), rel=1e-6)
+
+
 @pytest.mark.parametrize('fill', [0.0, 5.0, 1e4, -1e4])
 def test_constant_features_stay_finite(fill):
     student, teacher, margins = stages(MAPS, fill)
