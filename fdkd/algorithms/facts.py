@@ -69,8 +69,10 @@ def norm_before(model: nn.Module, path: TapPath) -> _BatchNorm | None:
     block = path.removesuffix(':input')
     if path.endswith(':input'):
         block = block.rpartition('.')[0]
-    elif path == default_taps(model).get('feat'):
+    elif path == default_taps(model).get('feat') and hasattr(model, 'backbone'):
         block = 'backbone'
+    if not block:
+        return None  # the whole model is around it, which says nothing of what comes before
     norms = [
         module
         for name, module in model.get_submodule(block).named_modules()

@@ -88,6 +88,14 @@ def test_the_norm_of_a_shortcut_is_not_the_blocks(resnet):
     assert norm_before(resnet, 'backbone.layer2.0.relu:input') is first.bn2
 
 
+def test_a_model_of_another_build_is_asked_no_more_than_it_has():
+    model = nn.Sequential(nn.Conv2d(3, 7, 1), nn.BatchNorm2d(7), nn.ReLU(), nn.BatchNorm2d(7))
+    model.named_features = {'feat': '1'}
+    assert norm_before(model, '1') is model[1]
+    assert norm_before(model, '2:input') is None
+    assert facts(nn.Identity(), model)('channels', 'feat') == 7
+
+
 def test_paths_of_a_users_own_are_looked_up_too(resnet):
     assert norm_before(resnet, 'backbone.layer3') is resnet.backbone.layer3[1].bn2
     assert norm_before(resnet, 'head') is None

@@ -126,7 +126,7 @@ def test_batch_is_repeatable_and_its_samples_differ(batch):
 
 
 def test_unknown_modality_is_an_error():
-    with pytest.raises(ConfigError, match=r"\['smell'\], only for rgb, depth, audio, visual"):
+    with pytest.raises(ConfigError, match=r"\['smell'\], only for rgb, depth, audio, noisy, visual"):
         benchmark.synthetic_batch(('rgb', 'smell'), 40, (WIDTH, HEIGHT), batch_size=1)
 
 
