@@ -3,12 +3,13 @@
 from typing import Any
 
 from torch import Tensor, nn
-from torch.nn.functional import batch_norm, interpolate
+from torch.nn.functional import interpolate
 
 from fdkd.algorithms.both import BothTrain
 from fdkd.algorithms.facts import width
 from fdkd.algorithms.teacher import without_checkpoint
 from fdkd.distill.losses.c2kd import c2kd_losses
+from fdkd.distill.norm import BatchNorm2d
 from fdkd.distill.taps import TapPath, resolve_taps
 from fdkd.distill.terms import Feature
 from fdkd.errors import ConfigError
@@ -30,7 +31,7 @@ class Proxy(nn.Module):
     def __init__(self, channels: int, num_classes: int, negative_slope: float = 0.0) -> None:
         super().__init__()
         self.adapt = nn.Conv2d(channels, channels, 1, bias=False)
-        self.norm = nn.BatchNorm2d(channels)
+        self.norm = BatchNorm2d(channels)
         self.activation = nn.LeakyReLU(negative_slope)
         self.classify = nn.Conv2d(channels, num_classes, 1)
         nn.init.kaiming_normal_(self.adapt.weight, mode='fan_out', nonlinearity='relu')
@@ -49,15 +50,8 @@ class Proxy(nn.Module):
             x = x[:, :, None, None]
         elif target.ndim == 1:
             x = x.mean((2, 3), keepdim=True)
-        x = self.classify(self.activation(self._normalised(self.adapt(x))))
+        x = self.classify(self.activation(self.norm(self.adapt(x))))
         return x if target.ndim == 3 else x.flatten(1)
-
-    def _normalised(self, x: Tensor) -> Tensor:
-        if self.training and x.numel() == x.shape[1]:
-            # One value a channel has no variance: a lone sample is normalised as outside training.
-            norm = self.norm
-            return batch_norm(x, norm.running_mean, norm.running_var, norm.weight, norm.bias, eps=norm.eps)
-        return self.norm(x)
 
 
 @ALGORITHMS.register_module()

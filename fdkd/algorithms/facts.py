@@ -49,9 +49,10 @@ def width(model: nn.Module, path: TapPath) -> int | None:
     """Channels of what a tap reads: those of the batch norm before it, else of a backbone that has none."""
     if norm := norm_before(model, path):
         return norm.num_features
-    # a transformer is as wide at every layer
     within = path.startswith('backbone.') or path == default_taps(model).get('feat')
-    return getattr(getattr(model, 'backbone', None), 'channels', None) if within else None
+    if not within or any(isinstance(module, _BatchNorm) for module in model.modules()):
+        return None
+    return getattr(model.backbone, 'channels', None)  # a transformer is as wide at every layer
 
 
 def margin(model: nn.Module, path: TapPath) -> Tensor | None:
@@ -63,11 +64,13 @@ def margin(model: nn.Module, path: TapPath) -> Tensor | None:
 def norm_before(model: nn.Module, path: TapPath) -> _BatchNorm | None:
     """The last batch norm that the tensor at ``path`` came through, but for those of shortcuts.
 
-    It is looked for in the module whose output is read, in the block around a module whose input is read, and in the
-    whole backbone for the pooled feature of a classifier.
+    It is looked for in the module whose output is read, in the block around an activation whose input is read, and in
+    the whole backbone for the pooled feature of a classifier. ``None`` where that says nothing.
     """
     block = path.removesuffix(':input')
     if path.endswith(':input'):
+        if next(model.get_submodule(block).parameters(), None) is not None:
+            return None  # no activation: the block's norms may come after it
         block = block.rpartition('.')[0]
     elif path == default_taps(model).get('feat') and hasattr(model, 'backbone'):
         block = 'backbone'

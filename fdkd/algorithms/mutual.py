@@ -45,6 +45,8 @@ class MutualDistiller(BothTrain):
     ) -> None:
         if teacher.get('checkpoint'):
             raise ConfigError(f'MutualDistiller trains its teacher from scratch: leave out {teacher["checkpoint"]}')
+        if 'teacher' in losses:
+            raise ConfigError("a loss may not be named 'teacher', as the losses of the teacher are")
         super().__init__(student, {**teacher, 'checkpoint': None}, data_preprocessor)
         names = tapped(losses)
         paths = resolve_taps(self.student, names, student.get('taps'))

@@ -29,7 +29,7 @@ class PromptLoss:
 
     def __init__(self, algorithm: Any) -> None:
         self.algorithm = algorithm
-        terms = getattr(algorithm, 'terms', None)
+        terms = algorithm.terms if hasattr(algorithm, 'teacher_tap_paths') else None
         self.losses: dict[str, nn.Module] = {
             name: loss for name, loss in (terms.losses.items() if terms else ()) if hasattr(loss, 'prompted')
         }

@@ -43,6 +43,7 @@ class DistillationTerms(nn.Module):
 
     Raises:
         ConfigError: If a loss names no tap.
+        LossError: If a tap reads a list and its loss has no ``takes_lists = True``.
     """
 
     def __init__(self, losses: Mapping[str, Mapping[str, Any]], facts: Facts | None = None) -> None:
@@ -60,11 +61,24 @@ class DistillationTerms(nn.Module):
         connectors = config.pop('connector', [])
         connectors = [connectors] if isinstance(connectors, Mapping) else connectors
         self.connectors[name] = nn.ModuleList(CONNECTORS.build(connector) for connector in connectors)
-        taken = inspect.signature(DISTILL_LOSSES.get(config['type'])).parameters
+        loss = DISTILL_LOSSES.get(config['type'])
+        taken = inspect.signature(loss).parameters
         known = {key: facts(key, self.taps[name]) for key in FACTS if key in taken and key not in config}
+        if any(isinstance(value, list) for value in known.values()):
+            self._expect_lists(name, loss)
+        for connector in self.connectors[name]:
+            if 'student_channels' in known and hasattr(connector, 'out_channels'):
+                known['student_channels'] = connector.out_channels
         self.losses[name] = DISTILL_LOSSES.build(
             {key: value for key, value in known.items() if value is not None} | config
         )
+
+    def _expect_lists(self, name: str, loss: Any) -> None:
+        if not getattr(loss, 'takes_lists', False):
+            raise LossError(
+                f'the loss {name!r} compares one tensor, and its tap {self.taps[name]!r} reads several: choose '
+                "on='feat', on='map', on='logits' or one path"
+            )
 
     def forward(
         self, student: Mapping[str, Feature], teacher: Mapping[str, Feature], target: Tensor | None
@@ -81,6 +95,8 @@ class DistillationTerms(nn.Module):
         """
         losses: dict[str, Tensor] = {}
         for name, tap in self.taps.items():
+            if isinstance(student[tap], list) or isinstance(teacher[tap], list):
+                self._expect_lists(name, self.losses[name])
             ours, theirs = (_match_labels(tap, features[tap], target) for features in (student, teacher))
             value = self.losses[name](self._connect(name, ours, theirs), theirs, target)
             parts = {'loss': value} if isinstance(value, Tensor) else value
@@ -121,6 +137,6 @@ def untouched(*modules: nn.Module) -> dict[str, Tensor]:
 
 def _match_labels(tap: str, feature: Feature, target: Tensor | None) -> Feature:
     """Dense logits are compared at the size of the label map; every other tap as it is."""
-    if tap != 'logits' or feature.ndim != 4:
+    if tap != 'logits' or isinstance(feature, list) or feature.ndim != 4:
         return feature
     return interpolate(feature, size=target.shape[-2:], mode='bilinear', align_corners=False)

@@ -179,7 +179,7 @@ def test_unlabelled_samples_teach_a_model_and_its_proxy_alone():
     }  # fmt: skip
 
 
-@pytest.mark.parametrize('taps', [None, {'proxy': 'backbone.layer4.1:input'}])
+@pytest.mark.parametrize('taps', [None, {'proxy': 'backbone.layer4.0'}])
 @pytest.mark.parametrize('side', ['student', 'teacher'])
 def test_frames_are_averaged_for_the_proxy_as_for_the_classifier(side, taps):
     visual = {'modality': 'visual', 'model': network(3), 'taps': taps}
@@ -229,15 +229,7 @@ def test_a_proxy_starts_as_in_the_published_code():
     assert proxy.activation.negative_slope == 0
 
 
-def test_a_lone_sample_is_normalised_as_outside_training():
-    proxy, target = Proxy(4, 3), torch.zeros(2, dtype=torch.long)
-    proxy.norm.running_mean += 0.5
-    x = torch.randn(2, 4)
-    alone, both = proxy.eval()(x[:1], target[:1]), proxy(x, target)
-    torch.testing.assert_close(proxy.train()(x[:1], target[:1]), alone)
-    assert proxy.norm.running_mean.eq(0.5).all()
-    assert not proxy(x, target).allclose(both)
-    assert proxy.norm.running_mean.ne(0.5).all()
+def test_a_lone_sample_trains():
     losses = c2kd().train()(*batch(BOTH), mode='loss')
     assert all(value.isfinite() for value in losses.values())
 

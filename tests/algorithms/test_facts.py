@@ -6,7 +6,7 @@ from mmengine.config import Config
 from torch import nn
 from transformers import BertConfig
 
-from fdkd.algorithms.facts import TapFacts, norm_before
+from fdkd.algorithms.facts import TapFacts, norm_before, width
 from fdkd.distill.losses.ofd import bn_margins
 from fdkd.distill.taps import default_taps, resolve_taps
 from fdkd.models import Classifier
@@ -94,6 +94,12 @@ def test_a_model_of_another_build_is_asked_no_more_than_it_has():
     assert norm_before(model, '1') is model[1]
     assert norm_before(model, '2:input') is None
     assert facts(nn.Identity(), model)('channels', 'feat') == 7
+
+
+@pytest.mark.parametrize('path', ['backbone.layer4:input', 'backbone.layer4.1.conv2:input', 'backbone.layer1.0.conv1'])
+def test_where_the_norms_may_come_after_the_tap_nothing_is_said(path, resnet):
+    assert norm_before(resnet, path) is None
+    assert width(resnet, path) is None
 
 
 def test_paths_of_a_users_own_are_looked_up_too(resnet):

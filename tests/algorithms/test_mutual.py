@@ -18,14 +18,14 @@ def network(in_channels):
     return dict(type='Classifier', backbone=dict(type='ResNet18', in_channels=in_channels), num_classes=CLASSES)
 
 
-def mutual(teacher=None, **losses):
+def mutual(teacher=None, losses=None, **named):
     torch.manual_seed(0)
     return MODELS.build(
         ConfigDict(
             type='MutualDistiller',
             student=dict(modality='audio', model=network(1)),
             teacher=teacher or dict(modality='visual', model=network(3)),
-            losses=losses or dict(feat=FEAT),
+            losses=losses or named or dict(feat=FEAT),
         )
     ).eval()
 
@@ -83,10 +83,29 @@ def test_a_sample_without_the_teachers_modality_adds_the_students_task_alone():
     assert losses['teacher.loss_ce'].item() == pytest.approx(task.item(), rel=1e-5)
 
 
-@pytest.mark.parametrize('present', [(ALONE, ALONE), (ALONE, BOTH)])
-def test_a_batch_with_too_few_pairs_touches_every_parameter(present):
+def test_a_lone_pair_passes_the_teacher_as_in_evaluation():
+    model = mutual().train()
+    model.teacher.backbone.layer1.eval()  # frozen by somebody
+    inputs, samples = batch(ALONE, BOTH)
+    losses = model(inputs, samples, mode='loss')
+    assert model.teacher.backbone.bn1.num_batches_tracked == 0
+    assert model.teacher.training
+    assert model.teacher.backbone.bn1.training
+    assert not any(module.training for module in model.teacher.backbone.layer1.modules())
+    with torch.no_grad():
+        task = cross_entropy(model.teacher.eval()(inputs['visual']), torch.tensor([1]))
+    assert losses['teacher.loss_ce'].item() == pytest.approx(task.item(), rel=1e-5)
+
+
+def test_a_batch_of_one_trains_both():
+    model = mutual().train()
+    model(*batch(BOTH), mode='loss')
+    assert model.teacher.backbone.bn1.num_batches_tracked == 1
+
+
+def test_a_batch_without_pairs_touches_every_parameter():
     model = mutual(feat=dict(FEAT, connector=dict(type='Projection', in_channels=512, out_channels=512)))
-    losses = model.train()(*batch(*present), mode='loss')
+    losses = model.train()(*batch(ALONE, ALONE), mode='loss')
     assert set(losses) == {'loss_ce', 'pairs.loss_none'}
     sum(losses.values()).backward()
     assert all(p.grad is not None for p in model.parameters())
@@ -105,6 +124,11 @@ def test_one_optimizer_steps_both_and_both_are_left_behind():
     stepped = {id(p) for group in optimizer.param_groups for p in group['params']}
     assert {id(p) for p in (*model.student.parameters(), *model.teacher.parameters())} <= stepped
     assert model.trained == {'student': ('audio', model.student), 'teacher': ('visual', model.teacher)}
+
+
+def test_a_loss_named_as_the_teacher_is_refused():
+    with pytest.raises(ConfigError, match="may not be named 'teacher'"):
+        mutual(losses=dict(teacher=FEAT))
 
 
 def test_weights_for_the_teacher_are_refused():

@@ -5,6 +5,7 @@ import torch
 from torch import nn
 
 from fdkd.distill.connectors import Projection, Resize
+from fdkd.errors import LossError
 from fdkd.registry import CONNECTORS
 
 
@@ -57,9 +58,27 @@ def test_a_map_of_the_right_size_is_not_copied():
     assert Resize()(student, torch.zeros(2, 7, 4, 5)) is student
 
 
+@pytest.mark.parametrize(
+    ('student', 'teacher', 'message'),
+    [
+        (torch.zeros(2, 3), torch.zeros(2, 3, 4, 4), r'it got \(2, 3\) and \(2, 3, 4, 4\)'),
+        (torch.zeros(2, 3, 4, 4), torch.zeros(2, 3), r'it got \(2, 3, 4, 4\) and \(2, 3\)'),
+        ([torch.zeros(2, 3, 4, 4)] * 2, [torch.zeros(2, 3, 4, 4)], r'it got \[\(2, 3, 4, 4\), \(2, 3, 4, 4\)\] and \['),
+        ([torch.zeros(2, 3, 4, 4)] * 2, torch.zeros(2, 3, 4, 4), 'as many others'),
+    ],
+)
+def test_what_has_no_sizes_to_match_is_named(student, teacher, message):
+    with pytest.raises(LossError, match=message):
+        Resize()(student, teacher)
+
+
+@pytest.mark.parametrize('student', [torch.zeros(2, 5), torch.zeros(2, 5, 3, 3), [torch.zeros(2, 4)]])
+def test_what_the_projection_does_not_fit_is_named(student, projection):
+    with pytest.raises(LossError, match=r'one feature of 4 channels, it got \[?\(2, '):
+        projection(student)
+
+
 def test_each_map_of_a_list_meets_its_counterpart():
     maps = [torch.ones(1, 1, 4, 4), torch.ones(1, 2, 2, 2)]
     resized = Resize()(maps, [torch.zeros(1, 1, 2, 2), torch.zeros(1, 1, 3, 1)])
     assert [tuple(x.shape) for x in resized] == [(1, 1, 2, 2), (1, 2, 3, 1)]
-    with pytest.raises(ValueError, match='shorter'):
-        Resize()(maps, maps[:1])

@@ -53,6 +53,22 @@ def test_what_is_unknown_is_left_to_the_loss():
         DistillationTerms({'a': FDKD})
 
 
+@pytest.mark.parametrize('known', [facts, lambda key, tap: [8, 8]])
+def test_a_list_is_no_feature_of_a_loss_on_tensors(known):
+    losses, stages = {'a': dict(FDKD, on='stages', num_classes=5, align=False, band_task=False)}, [torch.zeros(2, 8)]
+    with pytest.raises(LossError, match=r"the loss 'a' compares one tensor, and its tap 'stages' reads several"):
+        DistillationTerms(losses, known)({'stages': stages}, {'stages': stages}, None)
+
+
+def test_a_loss_is_told_the_width_that_its_connector_makes():
+    connector = {'type': 'Projection', 'in_channels': 6, 'out_channels': 8}
+    known = {'student_channels': 6, 'teacher_channels': 8, 'margins': -torch.ones(8)}
+    terms = DistillationTerms(
+        {'a': dict(type='OFDLoss', on='feat', connector=connector)}, lambda key, tap: known.get(key)
+    )
+    assert terms.losses['a'].channels == [(8, 8)]
+
+
 def test_connectors_are_applied_in_turn_and_see_the_teacher():
     width = {'type': 'Projection', 'in_channels': 2, 'out_channels': 1}
     terms = DistillationTerms({'a': dict(FEAT, connector=[{'type': 'Resize'}, width])})

@@ -28,6 +28,7 @@ import torch
 from mmengine.config import Config
 from mmengine.device import get_device
 from mmengine.optim import build_optim_wrapper
+from plain_losses import PlainFDKD
 from prettytable import PrettyTable
 from torch import Tensor, nn
 
@@ -52,29 +53,6 @@ TASKS = {
 }
 #: What stands below the line of a ratio, besides the student's step.
 BOUNDS = ('teacher', 'teacher_to_tap')
-
-
-class PlainFDKD(nn.Module):
-    """Eq. 1 to 9 of FD-CMKD on maps as they stand: a transform, two masks, two inverse transforms, norms, logs."""
-
-    def forward(self, student: Tensor, teacher: Tensor, target: Tensor | None = None) -> dict[str, Tensor]:
-        (low_a, high_a), (low_b, high_b) = self.bands(student.float()), self.bands(teacher.float())
-        return {'loss_low': (low_a - low_b).square().mean(), 'loss_high': (log(high_a) - log(high_b)).square().mean()}
-
-    def bands(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """The standardised band up to half of Nyquist, and the one above."""
-        fy = torch.fft.fftfreq(x.shape[2], device=x.device).abs()
-        low = torch.maximum(fy[:, None], torch.fft.rfftfreq(x.shape[3], device=x.device)) <= 0.25
-        high = ~low
-        low[0, 0] = False
-        spectrum = torch.fft.rfft2(x)
-        bands = (torch.fft.irfft2(spectrum * mask, s=x.shape[2:]) for mask in (low, high))
-        return tuple(band / torch.linalg.vector_norm(band, dim=(2, 3), keepdim=True).clamp_min(1e-8) for band in bands)
-
-
-def log(x: Tensor) -> Tensor:
-    """Eq. 6."""
-    return x.sign() * x.abs().log1p()
 
 
 def main() -> None:

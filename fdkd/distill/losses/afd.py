@@ -4,9 +4,10 @@ from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import adaptive_avg_pool2d, batch_norm, normalize
+from torch.nn.functional import adaptive_avg_pool2d, normalize
 
 from fdkd.distill.losses.checks import at_least_float32
+from fdkd.distill.norm import BatchNorm1d
 from fdkd.errors import LossError
 from fdkd.registry import DISTILL_LOSSES
 
@@ -48,17 +49,8 @@ def attended_distance(
     return total
 
 
-class _BatchNorm(nn.BatchNorm1d):
-    """Batch normalisation that takes a single row, which has no deviation, by its running averages."""
-
-    def forward(self, x: Tensor) -> Tensor:
-        if len(x) > 1:
-            return super().forward(x)
-        return batch_norm(x, self.running_mean, self.running_var, self.weight, self.bias, eps=self.eps)
-
-
 def _linear(in_features: int, out_features: int) -> nn.Sequential:
-    return nn.Sequential(nn.Linear(in_features, out_features), _BatchNorm(out_features))
+    return nn.Sequential(nn.Linear(in_features, out_features), BatchNorm1d(out_features))
 
 
 @DISTILL_LOSSES.register_module()
@@ -90,6 +82,8 @@ class AFDLoss(nn.Module):
     Raises:
         ValueError: If channels are missing.
     """
+
+    takes_lists = True
 
     def __init__(
         self,

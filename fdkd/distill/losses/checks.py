@@ -21,8 +21,9 @@ def at_least_float32(*tensors: Tensor) -> list[Tensor]:
     """The tensors in the widest of their types, and in float32 at least."""
     dtype = torch.float32
     for tensor in tensors:
-        dtype = torch.promote_types(dtype, tensor.dtype)
-    return [tensor.to(dtype) for tensor in tensors]
+        if tensor.dtype != dtype:  # mostly equal, and on small tensors a loss is as fast as its calls are few
+            dtype = torch.promote_types(dtype, tensor.dtype)
+    return [tensor if tensor.dtype == dtype else tensor.to(dtype) for tensor in tensors]
 
 
 def same_shape(student: Tensor, teacher: Tensor) -> None:

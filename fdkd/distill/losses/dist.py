@@ -63,16 +63,17 @@ def dist_loss(
     student, teacher = prepare_logits(student, teacher, target)
     mask = counted(student, target)
     p, q = (student / tau).softmax(1), (teacher / tau).softmax(1)
-    inter = mean_over(1 - _over_classes(p, q), mask)
-    intra = (1 - _over_positions(p, q, mask)).mean()
-    several = p[:, 0].numel() > 1 if mask is None else mask.sum() > 1
-    return tau**2 * (beta * inter + gamma * several * intra)
+    inter = mean_over(1 - _over_classes(p, q), mask, tau**2 * beta)
+    intra = mean_over(1 - _over_positions(p, q, mask), None, tau**2 * gamma)
+    if mask is None:
+        return inter + intra if p.numel() > p.shape[1] else inter
+    return inter + intra * (mask.sum() > 1)
 
 
 def _over_classes(p: Tensor, q: Tensor) -> Tensor:
     """Pearson correlation of two distributions along dim 1, one value per position."""
     mean = 1 / p.shape[1]  # they sum to 1
-    noise = _NOISE * torch.finfo(p.dtype).eps * mean**0.5
+    noise = (_NOISE * torch.finfo(p.dtype).eps) ** 2 * mean
     p, q = p - mean, q - mean
     return (p * q).sum(1) * _inverse_norm(p, noise, (1,)) * _inverse_norm(q, noise, (1,))
 
@@ -88,17 +89,18 @@ def _over_positions(p: Tensor, q: Tensor, mask: Tensor | None) -> Tensor:
         # The mean needs no gradient: all that it is multiplied with, deviations from it, sums to 0.
         mean = x.detach().sum(dims, keepdim=True) / count
         x = x - mean if weight is None else x.addcmul(weight, mean, value=-1)
-        noise = _NOISE * torch.finfo(x.dtype).eps * count**0.5 * mean.flatten()
+        # The square of what rounding errors of the mean would make the norm.
+        noise = mean.flatten().square() * (count * (_NOISE * torch.finfo(x.dtype).eps) ** 2)
         centred.append(x)
-        scales.append(_inverse_norm(x, noise.clamp_min(1e-10), dims))
+        scales.append(_inverse_norm(x, noise.clamp_min(1e-20), dims))
     return (centred[0] * centred[1]).sum(dims) * scales[0] * scales[1]
 
 
 def _inverse_norm(x: Tensor, noise: Tensor | float, dims: tuple[int, ...]) -> Tensor:
-    """One over the norm along ``dims``; 0, with gradient 0, where the norm is no more than ``noise``."""
+    """One over the norm along ``dims``; 0, with gradient 0, where the squared norm is no more than ``noise``."""
     # A sum of squares, since on a CPU torch.linalg.vector_norm takes several times as long across such dimensions.
     squares = x.square().sum(dims)
-    return squares.masked_fill(squares <= noise**2, math.inf).rsqrt()
+    return squares.masked_fill(squares <= noise, math.inf).rsqrt()
 
 
 @DISTILL_LOSSES.register_module()

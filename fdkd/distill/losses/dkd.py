@@ -1,7 +1,6 @@
 """Decoupled distillation (DKD; Zhao et al., CVPR 2022, arXiv 2203.08679): the target class and the others apart."""
 
-import math
-
+import torch
 from torch import Tensor, nn
 from torch.nn.functional import log_softmax, logsigmoid
 
@@ -31,7 +30,7 @@ def non_target_kl(student: Tensor, teacher: Tensor, classes: Tensor, tau: float)
     Arguments and result as in :func:`target_kl`; 0 for K = 2, where there is one other class.
     """
     index = classes.unsqueeze(1)
-    return _kl_of_others(*(_split(logits, index, tau)[1] for logits in (student, teacher)), index)
+    return _kl_of_others(*(_others(logits, index, tau) for logits in (student, teacher)))
 
 
 def decoupled_kl(student: Tensor, teacher: Tensor, classes: Tensor, tau: float) -> tuple[Tensor, Tensor]:
@@ -42,7 +41,7 @@ def decoupled_kl(student: Tensor, teacher: Tensor, classes: Tensor, tau: float) 
     """
     index = classes.unsqueeze(1)
     student, teacher = _split(student, index, tau), _split(teacher, index, tau)
-    return _binary_kl(_margin(*student), _margin(*teacher)), _kl_of_others(student[1], teacher[1], index)
+    return _binary_kl(_margin(*student), _margin(*teacher)), _kl_of_others(student[1], teacher[1])
 
 
 def dkd_loss(
@@ -97,8 +96,8 @@ def dkd_loss(
     has, classes = labelled(target)
     of_target, of_others = decoupled_kl(student, teacher, classes, tau)
     return {
-        'loss_target': tau**2 * alpha * mean_over(of_target, has),
-        'loss_non_target': tau**2 * beta * mean_over(of_others, has),
+        'loss_target': mean_over(of_target, has, tau**2 * alpha),
+        'loss_non_target': mean_over(of_others, has, tau**2 * beta),
     }
 
 
@@ -121,8 +120,17 @@ class DKDLoss(nn.Module):
 
 
 def _split(logits: Tensor, index: Tensor, tau: float) -> tuple[Tensor, Tensor]:
-    """The logit of the target class over tau, and all logits over tau with -inf in its place."""
-    return logits.gather(1, index) / tau, (logits / tau).scatter_(1, index, -math.inf)
+    """The logit of the target class over tau, and those of the others."""
+    return logits.gather(1, index) / tau, _others(logits, index, tau)
+
+
+def _others(logits: Tensor, index: Tensor, tau: float) -> Tensor:
+    """The logits over tau, with half the most negative number in place of the target's.
+
+    No logit changes its log-softmax, so that in a divergence it is subtracted from itself: the target class has no part
+    in the sum and none in the gradient. -inf less -inf would be NaN, which another pass over all classes would remove.
+    """
+    return (logits / tau).scatter_(1, index, torch.finfo(logits.dtype).min / 2)
 
 
 def _margin(target: Tensor, others: Tensor) -> Tensor:
@@ -136,9 +144,7 @@ def _binary_kl(student: Tensor, teacher: Tensor) -> Tensor:
     return yes + (-teacher).sigmoid() * (logsigmoid(-teacher) - logsigmoid(-student))
 
 
-def _kl_of_others(student: Tensor, teacher: Tensor, index: Tensor) -> Tensor:
-    """KL divergence along dim 1 of logits that are -inf at ``index`` in both."""
+def _kl_of_others(student: Tensor, teacher: Tensor) -> Tensor:
+    """KL divergence along dim 1 of what :func:`_others` gives."""
     log_p = log_softmax(teacher, 1)
-    # -inf less -inf is NaN: the target class has no part in the sum and must have none in the gradient.
-    difference = (log_p - log_softmax(student, 1)).scatter_(1, index, 0)
-    return (log_p.exp() * difference).sum(1)
+    return (log_p.exp() * (log_p - log_softmax(student, 1))).sum(1)

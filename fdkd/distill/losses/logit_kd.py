@@ -3,7 +3,7 @@
 from torch import Tensor, nn
 from torch.nn.functional import log_softmax
 
-from fdkd.distill.losses.logits import counted, mean_over, prepare_logits
+from fdkd.distill.losses.logits import counted, mean_of_sums, prepare_logits
 from fdkd.registry import DISTILL_LOSSES
 
 
@@ -24,8 +24,13 @@ def softened_kl(student: Tensor, teacher: Tensor, tau: float, dim: int = 1) -> T
         >>> softened_kl(torch.zeros(1, 2), torch.tensor([[0.0, 2.0]]).log1p(), tau=1.0)
         tensor([0.1308])
     """
+    return _divergence(student, teacher, tau, dim).sum(dim)
+
+
+def _divergence(student: Tensor, teacher: Tensor, tau: float, dim: int) -> Tensor:
+    """What :func:`softened_kl` sums."""
     log_p = log_softmax(teacher / tau, dim)
-    return (log_p.exp() * (log_p - log_softmax(student / tau, dim))).sum(dim)
+    return log_p.exp() * (log_p - log_softmax(student / tau, dim))
 
 
 def logit_kd_loss(student: Tensor, teacher: Tensor, target: Tensor | None = None, tau: float = 4.0) -> Tensor:
@@ -65,7 +70,7 @@ def logit_kd_loss(student: Tensor, teacher: Tensor, target: Tensor | None = None
         tensor(0.4621)
     """
     student, teacher = prepare_logits(student, teacher, target)
-    return tau**2 * mean_over(softened_kl(student, teacher, tau), counted(student, target))
+    return mean_of_sums(_divergence(student, teacher, tau, 1), counted(student, target), tau**2)
 
 
 @DISTILL_LOSSES.register_module()

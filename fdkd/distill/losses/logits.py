@@ -51,11 +51,22 @@ def labelled(target: Tensor | None) -> tuple[Tensor, Tensor]:
     if target is None:
         raise LossError('this loss compares the target class with the others: it needs labels')
     has = target != ignored_label(target)
-    return has, target.masked_fill(~has, 0)
+    return has, target * has
 
 
-def mean_over(values: Tensor, mask: Tensor | None) -> Tensor:
-    """The mean of ``values`` where ``mask`` holds (everywhere for ``None``), 0 where it holds nowhere."""
+def mean_over(values: Tensor, mask: Tensor | None, weight: float = 1.0) -> Tensor:
+    """``weight`` times the mean of ``values`` where ``mask`` holds (everywhere for ``None``), 0 where it holds nowhere.
+
+    The weight joins the divisor, which has no gradient: on small tensors a loss is as fast as its steps are few.
+    """
     if mask is None:
-        return values.mean()
-    return values.masked_fill(~mask, 0).sum() / mask.sum().clamp_min(1)
+        return values.sum() * (weight / max(values.numel(), 1))
+    count = mask.sum(dtype=values.dtype).clamp_min(1)
+    return values.masked_fill(~mask, 0).sum() / (count if weight == 1 else count / weight)
+
+
+def mean_of_sums(terms: Tensor, mask: Tensor | None, weight: float = 1.0) -> Tensor:
+    """:func:`mean_over` of the sums of ``terms`` along dim 1, the classes; in one sum where every position counts."""
+    if mask is None:
+        return mean_over(terms, None, weight * terms.shape[1])
+    return mean_over(terms.sum(1), mask, weight)

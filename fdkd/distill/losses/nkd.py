@@ -40,7 +40,7 @@ def nkd_loss(student: Tensor, teacher: Tensor, target: Tensor | None = None, tau
     """
     student, teacher = prepare_logits(student, teacher, target)
     has, classes = labelled(target)
-    return tau**2 * mean_over(non_target_kl(student, teacher, classes, tau), has)
+    return mean_over(non_target_kl(student, teacher, classes, tau), has, tau**2)
 
 
 @DISTILL_LOSSES.register_module()

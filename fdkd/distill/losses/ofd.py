@@ -8,7 +8,8 @@ from torch import Tensor, nn
 from torch.nn.functional import mse_loss, threshold
 
 from fdkd.distill.losses.checks import at_least_float32, same_shape
-from fdkd.distill.losses.stages import Channels, as_map, enough_for_batch_norm, stage_channels, stage_pairs
+from fdkd.distill.losses.stages import Channels, as_map, stage_channels, stage_pairs
+from fdkd.distill.norm import BatchNorm2d
 from fdkd.errors import LossError
 from fdkd.registry import DISTILL_LOSSES
 
@@ -101,7 +102,7 @@ class _Stage(nn.Module):
     def __init__(self, student_channels: int, teacher_channels: int, margin: Tensor) -> None:
         super().__init__()
         self.conv = nn.Conv2d(student_channels, teacher_channels, 1, bias=False)
-        self.norm = nn.BatchNorm2d(teacher_channels)
+        self.norm = BatchNorm2d(teacher_channels)
         nn.init.kaiming_normal_(self.conv.weight, mode='fan_out', nonlinearity='relu')
         # Not in checkpoints: margins belong to the teacher, which gives them whenever the loss is built.
         self.register_buffer('margin', margin.detach().clone(), persistent=False)
@@ -110,8 +111,6 @@ class _Stage(nn.Module):
         if student.ndim != teacher.ndim:
             same_shape(student, teacher)
         student, teacher = as_map(student), as_map(teacher)
-        if self.training:
-            enough_for_batch_norm(student)
         with torch.autocast(student.device.type, enabled=False):
             student = self.norm(self.conv(student.to(self.conv.weight.dtype)))
         return partial_l2(student, margin_relu(teacher, self.margin))
@@ -146,6 +145,8 @@ class OFDLoss(nn.Module):
         >>> loss(torch.zeros(2, 8), torch.full((2, 4), 10.0)).item()  # alpha times 4 channels times 10 squared
         0.4000000059604645
     """
+
+    takes_lists = True
 
     def __init__(
         self,
@@ -182,7 +183,7 @@ class OFDLoss(nn.Module):
             target: Not used.
 
         Raises:
-            ValueError: If stages, channels or sizes do not fit, or a batch of one has a single position in training.
+            ValueError: If stages, channels or sizes do not fit.
         """
         pairs = stage_pairs(student, teacher, self.channels)
         losses = [stage(*pair) for stage, pair in zip(self.stages, pairs, strict=True)]

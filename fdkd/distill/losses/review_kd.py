@@ -7,7 +7,8 @@ from torch import Tensor, nn
 from torch.nn.functional import adaptive_avg_pool2d, conv2d, interpolate, mse_loss
 
 from fdkd.distill.losses.checks import at_least_float32, same_shape
-from fdkd.distill.losses.stages import Channels, as_map, enough_for_batch_norm, stage_channels, stage_pairs
+from fdkd.distill.losses.stages import Channels, as_map, stage_channels, stage_pairs
+from fdkd.distill.norm import BatchNorm2d
 from fdkd.registry import DISTILL_LOSSES
 
 
@@ -73,11 +74,14 @@ class _Fusion(nn.Module):
 def _conv_norm(in_channels: int, out_channels: int, kernel: int) -> nn.Sequential:
     conv = nn.Conv2d(in_channels, out_channels, kernel, padding=kernel // 2, bias=False)
     nn.init.kaiming_uniform_(conv.weight, a=1)
-    return nn.Sequential(conv, nn.BatchNorm2d(out_channels))
+    return nn.Sequential(conv, BatchNorm2d(out_channels))
 
 
 def _resize(x: Tensor, size: Sequence[int]) -> Tensor:
-    return x if x.shape[2:] == tuple(size) else interpolate(x, tuple(size), mode='nearest')
+    if x.shape[2:] == tuple(size):
+        return x
+    # the nearest position of a single one would be the corner
+    return x.mean((2, 3), keepdim=True) if tuple(size) == (1, 1) else interpolate(x, tuple(size), mode='nearest')
 
 
 @DISTILL_LOSSES.register_module()
@@ -87,7 +91,8 @@ class ReviewKDLoss(nn.Module):
     From the deepest stage to the shallowest, a stage passes a 1x1 convolution and batch norm to ``mid_channels``; two
     attention maps (a 1x1 convolution of both, then the sigmoid) weight it and the residual feature of the deeper
     stage, resized to it; their sum is resized to the teacher's map, is the residual for the next stage, and passes a
-    3x3 convolution and batch norm to the teacher's channels. Every resizing is to the nearest position.
+    3x3 convolution and batch norm to the teacher's channels. Every resizing is to the nearest position, but to a
+    teacher that is a vector, which the published code does not know: there the map is averaged.
 
     The weight of the loss is the config's: the published scripts take 0.6 (ResNet-20 from ResNet-56) to 8 on
     CIFAR-100, 5 for most pairs, with a linear warm-up over 20 epochs, and 1 by default on ImageNet. That code adds the
@@ -110,6 +115,8 @@ class ReviewKDLoss(nn.Module):
         >>> loss(student, [*teacher, torch.ones(2, 8, 3, 3)]).item()  # 1 at every size of both stages
         2.0
     """
+
+    takes_lists = True
 
     def __init__(
         self,
@@ -137,13 +144,11 @@ class ReviewKDLoss(nn.Module):
             target: Not used.
 
         Raises:
-            ValueError: If stages or channels do not fit, or a batch of one has a single position in training.
+            ValueError: If stages or channels do not fit.
         """
         pairs = [[as_map(x) for x in pair] for pair in stage_pairs(student, teacher, self.channels)]
         losses, deeper = [], None
         for fusion, (x, reference) in zip(reversed(self.fusions), reversed(pairs), strict=True):
-            if self.training:
-                enough_for_batch_norm(x, reference)
             with torch.autocast(x.device.type, enabled=False):
                 fused, deeper = fusion(x.to(fusion.reduce[0].weight.dtype), deeper, reference.shape[2:])
             losses.append(hcl(fused, reference))

@@ -1,4 +1,4 @@
-"""What losses with one adapter per stage share: a tap's features as maps, and checks of channels and batches."""
+"""What losses with one adapter per stage share: a tap's features as maps, and checks of channels."""
 
 from collections.abc import Sequence
 
@@ -66,17 +66,3 @@ def stage_pairs(
         if [x.shape[1] for x in stages] != list(widths):
             raise LossError(f'{side} features {shapes}: the loss was built for {side}_channels {list(widths)}')
     return list(zip(*features, strict=True))
-
-
-def enough_for_batch_norm(*maps: Tensor) -> None:
-    """Refuses maps with a single value per channel, over which batch norm cannot train.
-
-    Raises:
-        ValueError: With the shape of such a map.
-    """
-    for x in maps:
-        if x.numel() == x.shape[1]:
-            raise LossError(
-                f'feature {tuple(x.shape)}: batch norm trains on two values per channel or more, so batches of '
-                'vectors and 1x1 maps need two samples; drop the last batch where it has one'
-            )

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from fdkd.distill.losses.logits import counted, labelled, mean_over, prepare_logits
+from fdkd.distill.losses.logits import counted, labelled, mean_of_sums, mean_over, prepare_logits
 
 
 def test_logits_come_in_at_least_float32():
@@ -55,3 +55,12 @@ def test_mean_over_what_counts():
     assert values.grad.tolist() == [0.5, 0, 0.5, 0]
     assert mean_over(values, torch.zeros(4, dtype=torch.bool)).item() == 0
     assert mean_over(values[:3], None).item() == 3
+
+
+@pytest.mark.parametrize('weight', [1.0, 0.3, 0.0])
+@pytest.mark.parametrize('mask', [None, torch.tensor([True, False, True])])
+def test_weighted_means_keep_the_digits_of_float64(mask, weight):
+    terms = torch.tensor([[1.0, 2.0], [4.0, 8.0], [16.0, 32.0]], dtype=torch.float64)
+    expected = weight * (63 / 3 if mask is None else 51 / 2)
+    assert mean_over(terms.sum(1), mask, weight).item() == pytest.approx(expected, rel=1e-14)
+    assert mean_of_sums(terms, mask, weight).item() == pytest.approx(expected, rel=1e-14)

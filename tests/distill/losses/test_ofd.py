@@ -226,12 +226,9 @@ def test_constant_features_stay_finite(fill):
     assert all(x.grad.isfinite().all() for x in [*student, *loss.parameters()] if x.grad is not None)
 
 
-def test_a_batch_of_one_needs_several_positions_in_training():
-    loss = OFDLoss(3, 4, -torch.ones(4))
-    assert loss(torch.rand(1, 3, 2, 1), torch.rand(1, 4, 2, 1)).isfinite()
-    with pytest.raises(LossError, match=r'\(1, 3, 1, 1\).*two samples'):
-        loss(torch.rand(1, 3), torch.rand(1, 4))
-    assert loss.eval()(torch.rand(1, 3), torch.rand(1, 4)).isfinite()
+def test_a_lone_vector_is_normalised_as_in_evaluation():
+    loss, pair = OFDLoss(3, 4, -torch.ones(4)), (torch.rand(1, 3), torch.rand(1, 4))
+    assert loss(*pair).equal(loss.eval()(*pair))
 
 
 @pytest.mark.parametrize('margins', [None, [-torch.ones(4), None]])
