@@ -4,8 +4,9 @@ A low-pass of a real signal whose mask is symmetric in frequency is a product wi
 
 .. math:: P_{ij} = \frac1n \sum_{k \in \text{low}} \cos \frac{2 \pi k (i - j)}{n},
 
-and a square 2-D mask is the product of one such matrix per axis. Features are short along these axes, so small matrix
-products replace a forward and an inverse transform; a radial mask is not separable and goes through the FFT.
+and a square 2-D mask is the product of one such matrix per axis. Where features are short along these axes, and on a
+GPU, such matrix products replace a forward and an inverse transform; long vectors on a CPU go through the FFT, and so
+does a radial mask, which is not separable.
 """
 
 import math
@@ -27,6 +28,8 @@ _DIMS: dict[tuple[str, int], tuple[int, ...]] = {
     ('temporal', 3): (1,),
     ('spatial', 4): (2, 3),
 }
+#: From this length on, a CPU is faster with the FFT than with the matrix (1.1 to 1.7 times at 512, one thread).
+_LONG = 384
 _DEFAULT_AXES: dict[int, Axes] = {2: 'channel', 3: 'temporal', 4: 'spatial'}
 
 
@@ -100,10 +103,17 @@ class FourierDecoupler(nn.Module):
             else:
                 smooth = x
                 for dim in dims:
-                    matrix = lowpass_matrix(x.shape[dim], self.cutoff, x.dtype, x.device)
-                    smooth = _multiply(smooth, matrix, dim)
+                    smooth = _lowpass(smooth, dim, self.cutoff)
             low = smooth - smooth.mean(dims, keepdim=True)
             return low + mean if self.keep_dc else low, x - smooth
+
+
+def _lowpass(x: Tensor, dim: int, cutoff: float) -> Tensor:
+    """``x`` with the frequencies along ``dim`` up to the cutoff, DC included."""
+    if x.shape[dim] < _LONG or x.device.type != 'cpu':
+        return _multiply(x, lowpass_matrix(x.shape[dim], cutoff, x.dtype, x.device), dim)
+    kept = _low_bins(x.shape[dim], cutoff)
+    return torch.fft.irfft(torch.fft.rfft(x, dim=dim).narrow(dim, 0, kept), n=x.shape[dim], dim=dim)
 
 
 def _multiply(x: Tensor, matrix: Tensor, dim: int) -> Tensor:
@@ -115,13 +125,18 @@ def _multiply(x: Tensor, matrix: Tensor, dim: int) -> Tensor:
     return (matrix @ x.flatten(dim + 1)).view_as(x)
 
 
+def _low_bins(n: int, cutoff: float) -> int:
+    """How many bins ``k = 0, 1, ...`` of a real signal of length ``n`` fulfil ``k / (n / 2) <= cutoff``."""
+    return int(cutoff * n / 2 + 5e-10) + 1
+
+
 # Cached tensors are made outside inference mode: made inside, they could not be saved for a later backward pass.
 @lru_cache(maxsize=64)
 @torch.inference_mode(False)
 def lowpass_matrix(n: int, cutoff: float, dtype: torch.dtype, device: torch.device) -> Tensor:
     """The ``[n, n]`` matrix that keeps the frequencies ``k / (n / 2) <= cutoff`` of a real signal, DC included."""
-    low = 2 * torch.arange(n // 2 + 1, dtype=torch.float64) <= cutoff * n + 1e-9
-    kernel = torch.fft.irfft(low.to(torch.complex128), n=n)
+    low = torch.ones(_low_bins(n, cutoff), dtype=torch.complex128)
+    kernel = torch.fft.irfft(low, n=n)
     offset = (torch.arange(n)[:, None] - torch.arange(n)) % n
     return kernel[offset].to(device=device, dtype=dtype)
 

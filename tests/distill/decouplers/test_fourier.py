@@ -90,6 +90,17 @@ def test_of_512_channels_bins_1_to_128_are_low_and_129_to_256_high():
         torch.testing.assert_close(band, expected, rtol=0, atol=1e-11)
 
 
+@pytest.mark.parametrize('cutoff', [0, 0.3, 0.5, 1])
+@pytest.mark.parametrize('shape', [(3, 30), (2, 6, 11), (2, 3, 7, 10)])
+@pytest.mark.parametrize('axes', [None, 'channel'])
+def test_long_signals_take_another_way_to_the_same_bands(axes, shape, cutoff, monkeypatch):
+    x, decoupler = torch.randn(shape, dtype=torch.float64), FourierDecoupler(axes, cutoff)
+    short = decoupler(x)
+    monkeypatch.setattr('fdkd.distill.decouplers.fourier._LONG', 2)
+    for ours, expected in zip(decoupler(x), short, strict=True):
+        torch.testing.assert_close(ours, expected, rtol=0, atol=1e-12)
+
+
 def test_square_and_radial_differ_in_the_corner():
     """A wave at (0.4, 0.4) of Nyquist lies within the square of 0.5, and outside the circle."""
     wave = torch.cos(2 * torch.pi * (4 * torch.arange(20)[:, None] + 4 * torch.arange(20)) / 20)[None, None]
