@@ -6,7 +6,7 @@ import torch
 from scipy.stats import kendalltau
 
 from fdkd.distill import kendall
-from fdkd.distill.kendall import kendall_tau
+from fdkd.distill.losses.kendall import kendall_tau
 
 
 def rows(samples, classes, ties=False, seed=0):
