@@ -4,8 +4,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import log_softmax
 
-from fdkd.distill.losses.kendall import kendall_tau
 from fdkd.distill.losses.dkd import non_target_kl
+from fdkd.distill.losses.kendall import kendall_tau
 from fdkd.distill.losses.logits import counted, labelled, mean_over, prepare_logits
 from fdkd.registry import DISTILL_LOSSES
 

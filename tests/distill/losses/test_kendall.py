@@ -5,7 +5,7 @@ import pytest
 import torch
 from scipy.stats import kendalltau
 
-from fdkd.distill import kendall
+from fdkd.distill.losses import kendall
 from fdkd.distill.losses.kendall import kendall_tau
 
 
