@@ -5,8 +5,10 @@ import pytest
 import torch
 from torch import nn
 
-from fdkd.distill.losses.freekd import FreeKDLoss, freekd_loss, haar, inverse_haar, relation
+from fdkd.distill.losses.freekd import FreeKDLoss, freekd_loss, relation
+from fdkd.distill.wavelets import inverse_haar
 from fdkd.registry import DISTILL_LOSSES
+from tests.support.haar import back_by_numpy, bands_by_numpy
 
 SHAPES = [(2, 3, 8, 8), (2, 3, 5, 2), (1, 3, 2, 2), (2, 3, 7, 9), (2, 3, 1, 4), (2, 3, 1, 1)]
 
@@ -24,33 +26,6 @@ def drawn_prompts(levels=3, tokens=2, channels=3, scale=1.0):
 def built(channels=3, **settings):
     torch.manual_seed(2)
     return DISTILL_LOSSES.build(dict(type='FreeKDLoss', teacher_channels=channels, **settings))
-
-
-def matrices(side):
-    """The rows that average and those that difference pairs of positions, of which the last may lack one."""
-    low, high = np.zeros((-(-side // 2), side)), np.zeros((-(-side // 2), side))
-    for position in range(side):
-        low[position // 2, position] = np.sqrt(0.5)
-        high[position // 2, position] = np.sqrt(0.5) * (-1) ** position
-    return low, high
-
-
-def bands_by_numpy(x, levels):
-    """The approximation and, by level, the details ``[3, N, C, h, w]``."""
-    details = []
-    while len(details) < levels and min(x.shape[2:]) > 1:
-        (lv, hv), (lh, hh) = matrices(x.shape[2]), matrices(x.shape[3])
-        details.append(np.stack([lv @ x @ hh.T, hv @ x @ lh.T, hv @ x @ hh.T]))
-        x = lv @ x @ lh.T
-    return x, details
-
-
-def back_by_numpy(x, details, sizes):
-    """The map of which these are the bands; the matrices are orthogonal, and lack what was padded."""
-    for level, (height, width) in zip(reversed(details), reversed(sizes), strict=True):
-        (lv, hv), (lh, hh) = matrices(height), matrices(width)
-        x = lv.T @ x @ lh + lv.T @ level[0] @ hh + hv.T @ level[1] @ lh + hv.T @ level[2] @ hh
-    return x
 
 
 def masks_by_numpy(x, prompts):
@@ -116,30 +91,6 @@ def test_equals_numpy_and_the_module_equals_the_function(shape, levels, low, rel
     loss = built(levels=levels, low=low, relational=relational)
     loss.prompts = prompts
     assert loss(student, teacher, torch.zeros(len(student))).equal(found)
-
-
-class TestHaar:
-    @pytest.mark.parametrize('levels', [0, 1, 2, 5])
-    @pytest.mark.parametrize('shape', SHAPES)
-    def test_bands_are_numpys_and_give_the_map_back(self, shape, levels):
-        x, _ = pair(*shape)
-        approximation, details = haar(x, levels)
-        expected, expected_details = bands_by_numpy(x.numpy(), levels)
-        np.testing.assert_allclose(approximation, expected, atol=1e-14)
-        assert len(details) == len(expected_details)
-        for level, found in zip(expected_details, details, strict=True):
-            np.testing.assert_allclose(torch.stack(found), level, atol=1e-14)
-        torch.testing.assert_close(inverse_haar(approximation, details, x.shape[2:]), x)
-
-    def test_it_keeps_the_norm(self):
-        x, _ = pair(2, 3, 5, 7)
-        approximation, details = haar(x, 3)
-        total = approximation.square().sum() + sum(band.square().sum() for level in details for band in level)
-        assert total.item() == pytest.approx(x.square().sum().item())
-
-    @pytest.mark.parametrize(('size', 'levels'), [((1, 1), 0), ((2, 2), 1), ((5, 2), 1), ((3, 3), 2), ((8, 64), 3)])
-    def test_levels_end_at_a_side_of_1(self, size, levels):
-        assert len(haar(torch.ones(1, 1, *size), levels=9)[1]) == levels
 
 
 class TestPrompts:
