@@ -77,7 +77,8 @@ def test_a_step_reaches_every_parameter(config, options):
     untrained = [
         name
         for name, parameter in algorithm.named_parameters()
-        if parameter.requires_grad and (parameter.grad is None or not parameter.grad.isfinite().all())
+        if parameter.requires_grad
+        and (parameter.grad is None or not parameter.grad.any() or not parameter.grad.isfinite().all())
     ]
     assert untrained == []
     wrapper.step()

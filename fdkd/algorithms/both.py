@@ -1,7 +1,5 @@
 """What algorithms share whose teacher trains beside the student."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
 from typing import Any
 
 from torch import Tensor, nn
@@ -16,8 +14,8 @@ from fdkd.distill.terms import Feature, untouched
 class BothTrain(Algorithm):
     """A student and a teacher that learn their tasks side by side; subclasses say what passes between them.
 
-    The teacher learns from the samples that have its modality, and its losses are named ``teacher.*``. Where a batch is
-    left with one of them, the teacher passes it as in evaluation, since its batch norms may need two.
+    The teacher learns from the samples that have its modality, and its losses are named ``teacher.*``. Where no more
+    than one of a batch has it, the student learns its task alone, since the teacher's batch norms may need two.
 
     Args:
         student: ``modality`` and ``model``.
@@ -60,26 +58,13 @@ class BothTrain(Algorithm):
         """Task losses of both models, the teacher's as ``teacher.*``, and what :meth:`exchange` adds."""
         places = paired_places(data_samples, self.teacher_modality)
         losses, student = self.student_taps.run(self.student, inputs[self.modality], data_samples, mode='loss')
-        if not places:
+        if not places or len(places) == 1 < len(data_samples):
             return losses | untouched(*(part for name, part in self.named_children() if name != 'student'))
         paired = [data_samples[place] for place in places]
-        with _in_evaluation(self.teacher) if len(paired) == 1 < len(data_samples) else nullcontext():
-            task, teacher = self._teacher_taps.run(self.teacher, inputs[self.teacher_modality], paired, mode='loss')
+        task, teacher = self._teacher_taps.run(self.teacher, inputs[self.teacher_modality], paired, mode='loss')
         student, teacher = per_sample(student, len(data_samples)), per_sample(teacher, len(paired))
         target = labels(paired)
         if len(paired) < len(data_samples):
             student = select_rows(student, on_device(places, target.device))
         exchanged = self.exchange(student, teacher, target)
         return losses | {f'teacher.{name}': value for name, value in task.items()} | exchanged
-
-
-@contextmanager
-def _in_evaluation(model: nn.Module) -> Iterator[None]:
-    """Puts every part of a model in evaluation mode, and back into its own afterwards."""
-    training = [module for module in model.modules() if module.training]
-    model.eval()
-    try:
-        yield
-    finally:
-        for module in training:
-            module.training = True

@@ -11,7 +11,7 @@ from fdkd.apis.test import test as score
 from fdkd.apis.train import train
 from fdkd.errors import ConfigError
 from tests.support.motions import write_configs, write_motions
-from tests.support.probes import pythonpath
+from tests.support.probes import pythonpath, read_watch
 
 
 @pytest.fixture
@@ -53,6 +53,11 @@ def test_two_processes_train_both_models_where_one_has_no_pair(method, port, roo
         config.write_text(
             config.read_text() + f"model['teacher']['checkpoint'] = {str(tmp_path / 'teacher/student.pth')!r}\n"
         )
+    with config.open('a') as file:
+        file.write("custom_imports = dict(imports=['tests.support.probes'])\n")
+        file.write(
+            f"custom_hooks = [dict(type='SameOnEveryRank'), dict(type='Watch', path={str(tmp_path / 'seen')!r})]\n"
+        )
     for number in range(0, 12, 2):  # batches of two with two pairs, one and none
         (root / 'imu' / f'c{number:02d}.npy').unlink()
     command = [
@@ -63,3 +68,6 @@ def test_two_processes_train_both_models_where_one_has_no_pair(method, port, roo
     subprocess.run([sys.executable, *command], check=True, env=pythonpath(), timeout=300)
     results = json.loads((tmp_path / 'run' / 'results.json').read_text())
     assert results.keys() >= {'student', 'teacher'}
+    steps = [step['losses'] for rank in range(2) for step in read_watch(tmp_path / 'seen', rank)]
+    assert {'teacher.loss_ce' in losses for losses in steps} == {'pairs.loss_none' not in losses for losses in steps}
+    assert any('pairs.loss_none' in losses for losses in steps)

@@ -5,7 +5,7 @@ import os
 from pathlib import Path
 
 import torch
-from mmengine.dist import get_rank
+from mmengine.dist import all_gather_object, get_rank
 from mmengine.hooks import Hook
 from mmengine.model import is_model_wrapper
 from torch import nn
@@ -56,6 +56,16 @@ class Watch(Hook):
             file.write(json.dumps(seen) + '\n')
         if runner.iter + 1 == self.stop_at:
             raise KeyboardInterrupt
+
+
+@HOOKS.register_module()
+class SameOnEveryRank(Hook):
+    """Fails if the ranks' models differ after training."""
+
+    def after_train(self, runner):
+        first, *others = all_gather_object([float(p.double().sum()) for p in runner.model.parameters()])
+        assert others
+        assert all(other == first for other in others)
 
 
 @HOOKS.register_module()
