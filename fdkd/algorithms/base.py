@@ -40,6 +40,9 @@ class Algorithm(BaseModel):
         """The modalities that training needs; evaluation needs ``modality`` alone."""
         return (self.modality,)
 
+    def start_epoch(self, epoch: int) -> None:
+        """Called before each epoch of a training, counted from 0; for what changes in its course."""
+
     def forward(self, inputs: dict[str, Tensor], data_samples: list | None = None, mode: str = 'tensor') -> Any:
         """The training losses (``mode='loss'``), or the student's predictions or raw output from its modality alone."""
         if mode == 'loss':

@@ -68,6 +68,10 @@ class CrossModalDistiller(Algorithm):
     def modalities(self) -> tuple[str, ...]:
         return (self.modality, self.teacher_modality)
 
+    def start_epoch(self, epoch: int) -> None:
+        """Tells the losses, whose weights may rise over the first epochs."""
+        self.terms.epoch = epoch
+
     def _apply(self, fn: Any, recurse: bool = True) -> 'CrossModalDistiller':
         """Takes the teacher along to another device, dtype or memory format."""
         self.teacher._apply(fn, recurse)

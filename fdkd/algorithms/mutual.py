@@ -59,6 +59,10 @@ class MutualDistiller(BothTrain):
     def heads(self) -> tuple[str, ...]:
         return self.terms.heads
 
+    def start_epoch(self, epoch: int) -> None:
+        """Tells the losses, whose weights may rise over the first epochs."""
+        self.terms.epoch = self.teacher_terms.epoch = epoch
+
     def exchange(self, student: dict[str, Feature], teacher: dict[str, Feature], target: Tensor) -> dict[str, Tensor]:
         """``NAME.loss...`` for each distillation loss, and the teacher's as ``teacher.NAME.loss...``."""
         back = self.teacher_terms(teacher, _fixed(student), target)

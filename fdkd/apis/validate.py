@@ -28,7 +28,7 @@ _PARTS = {
 }  # fmt: skip
 #: Keys that are taken off before the rest is passed to what a registry holds.
 _TAKEN_OFF = {
-    'DISTILL_LOSSES': {'on', 'weight', 'connector'}, 'PARAM_SCHEDULERS': {'convert_to_iter_based'},
+    'DISTILL_LOSSES': {'on', 'weight', 'warmup', 'connector'}, 'PARAM_SCHEDULERS': {'convert_to_iter_based'},
     'OPTIM_WRAPPERS': {'constructor', 'paramwise_cfg'},
 }  # fmt: skip
 #: Arguments that the builder passes itself.

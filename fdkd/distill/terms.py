@@ -33,13 +33,15 @@ class DistillationTerms(nn.Module):
     """Builds the losses of a config and evaluates them on what the taps of both models read.
 
     Args:
-        losses: For each name a loss's config with ``on``, the tap that it compares, and optionally ``weight`` (1) and
+        losses: For each name a loss's config with ``on``, the tap that it compares, and optionally ``weight`` (1),
+            ``warmup`` (0), the epochs over which the weight rises, in the first to ``weight / warmup``, and
             ``connector``, the config of an adapter of the student's feature, or a list of such, applied in turn.
         facts: Called with the name of an argument, one of :data:`FACTS`, and a tap, for every loss that takes the
             argument and whose config does not state it. Its answer is passed on unless it is ``None``.
 
     Attributes:
         taps: The tap of each loss.
+        epoch: The epoch of the training, from 0, which the algorithm keeps up to date.
 
     Raises:
         ConfigError: If a loss names no tap.
@@ -52,12 +54,14 @@ class DistillationTerms(nn.Module):
         self.losses, self.connectors = nn.ModuleDict(), nn.ModuleDict()
         self.taps: dict[str, str] = {}
         self.weights: dict[str, float] = {}
+        self.warmups: dict[str, int] = {}
+        self.epoch = 0
         for name, config in losses.items():
             self._add(name, dict(config), facts or (lambda key, tap: None))
 
     def _add(self, name: str, config: dict[str, Any], facts: Facts) -> None:
         self.taps[name] = config.pop('on')
-        self.weights[name] = config.pop('weight', 1.0)
+        self.weights[name], self.warmups[name] = config.pop('weight', 1.0), config.pop('warmup', 0)
         connectors = config.pop('connector', [])
         connectors = [connectors] if isinstance(connectors, Mapping) else connectors
         self.connectors[name] = nn.ModuleList(CONNECTORS.build(connector) for connector in connectors)
@@ -102,7 +106,8 @@ class DistillationTerms(nn.Module):
             parts = {'loss': value} if isinstance(value, Tensor) else value
             if lost := [key for key in parts if 'loss' not in key]:
                 raise LossError(f"the loss {name!r} returns {lost}; only keys that contain 'loss' are trained on")
-            losses |= {f'{name}.{key}': self.weights[name] * part for key, part in parts.items()}
+            weight = self.weights[name] * min((self.epoch + 1) / max(self.warmups[name], 1), 1.0)
+            losses |= {f'{name}.{key}': weight * part for key, part in parts.items()}
         return losses
 
     @property

@@ -46,6 +46,7 @@ class EpochLoop(EpochBasedTrainLoop):
         done = self._iter - self._epoch * len(self.dataloader)
         self.runner.call_hook('before_train_epoch')
         self.runner.model.train()
+        self.runner.algorithm.start_epoch(self._epoch)
         if done:
             self.dataloader.sampler.skip(done * self.dataloader.batch_size)
         for index, data_batch in enumerate(self.dataloader, start=done):

@@ -78,6 +78,13 @@ def test_the_weight_scales_a_loss():
     assert weighted['feat.loss'].item() == pytest.approx(0.25 * plain['feat.loss'].item(), rel=1e-5)
 
 
+def test_a_weight_rises_over_the_epochs_of_its_warm_up():
+    model, (inputs, samples) = distiller(feat=dict(FEAT, warmup=2)), batch()
+    first = model(inputs, samples, mode='loss')['feat.loss'].item()
+    model.start_epoch(1)
+    assert model(inputs, samples, mode='loss')['feat.loss'].item() == pytest.approx(2 * first, rel=1e-4)
+
+
 def test_only_the_student_gets_gradients(model):
     model.parse_losses(model(*batch(), mode='loss'))[0].backward()
     assert all(parameter.grad is not None for parameter in model.student.parameters())

@@ -83,6 +83,16 @@ def test_a_sample_without_the_teachers_modality_adds_the_students_task_alone():
     assert losses['teacher.loss_ce'].item() == pytest.approx(task.item(), rel=1e-5)
 
 
+def test_weights_rise_in_both_directions():
+    model = mutual(feat=dict(FEAT, warmup=4))
+    whole = mutual()(*batch(BOTH, BOTH), mode='loss')
+    for epoch, share in ((0, 0.25), (2, 0.75), (5, 1)):
+        model.start_epoch(epoch)
+        losses = model(*batch(BOTH, BOTH), mode='loss')
+        for name in ('feat.loss', 'teacher.feat.loss'):
+            assert losses[name].item() == pytest.approx(share * whole[name].item(), rel=1e-5)
+
+
 def test_a_batch_of_one_trains_both():
     model = mutual().train()
     model(*batch(BOTH), mode='loss')

@@ -31,6 +31,17 @@ def test_each_loss_is_weighted_and_named():
     assert losses['b.loss'].item() == pytest.approx(0.25 * distance)
 
 
+def test_a_weight_rises_over_its_warm_up_and_stays():
+    student, teacher = features(), features(seed=1)
+    terms = DistillationTerms({'a': dict(FEAT, weight=6.0, warmup=3), 'b': FEAT})
+    whole = terms(student, teacher, None)['b.loss'].item()
+    for epoch, weight in enumerate((2, 4, 6, 6)):
+        terms.epoch = epoch
+        losses = terms(student, teacher, None)
+        assert losses['a.loss'].item() == pytest.approx(weight * whole)
+        assert losses['b.loss'].item() == pytest.approx(whole)
+
+
 def test_a_connector_is_applied_to_the_student_alone():
     connector = {'type': 'Projection', 'in_channels': 3, 'out_channels': 2}
     terms = DistillationTerms({'a': dict(FEAT, connector=connector)})

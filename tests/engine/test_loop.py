@@ -19,6 +19,8 @@ class Runner:
         self.visualizer = SimpleNamespace()
         self.model = SimpleNamespace(train=lambda: None, train_step=lambda data, optim_wrapper: self.seen.append(data))
         self.optim_wrapper = None
+        self.started = []
+        self.algorithm = SimpleNamespace(start_epoch=self.started.append)
 
     def call_hook(self, name, **_):
         if name == 'before_train_epoch':
@@ -56,6 +58,7 @@ def test_continuing_sees_what_an_uninterrupted_run_sees(done):
     rest.loop.run()
     assert rest.seen == whole.seen[done:]
     assert rest.loop.iter == 9
+    assert rest.started == [0, 1, 2][done // 3 :]
 
 
 def test_the_last_epoch_is_left_to_the_report():

@@ -64,7 +64,7 @@ def dkd_loss(
 
     The defaults are the paper's for CIFAR-100, where beta is 2 or 6 instead for some pairs of models; for ImageNet they
     are alpha 1, beta 0.5, tau 1. The authors' code raises the loss linearly over the first epochs (20 for CIFAR-100,
-    1 for ImageNet), which is no part of this function. FD-CMKD names no setting.
+    1 for ImageNet), which ``warmup`` in a config does. FD-CMKD names no setting.
 
     That code takes logarithms of probabilities that can round to 0, and removes the target by taking 1000 from its
     logit, which large logits undo. Here the target is left out exactly and its probability never formed, so that values
