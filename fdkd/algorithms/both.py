@@ -1,5 +1,6 @@
 """What algorithms share whose teacher trains beside the student."""
 
+from abc import abstractmethod
 from typing import Any
 
 from torch import Tensor, nn
@@ -44,6 +45,7 @@ class BothTrain(Algorithm):
     def trained(self) -> dict[str, tuple[str, nn.Module]]:
         return {**super().trained, 'teacher': (self.teacher_modality, self.teacher)}
 
+    @abstractmethod
     def exchange(self, student: dict[str, Feature], teacher: dict[str, Feature], target: Tensor) -> dict[str, Tensor]:
         """The losses between the two models.
 
@@ -52,14 +54,13 @@ class BothTrain(Algorithm):
             teacher: The same of the teacher.
             target: Their labels ``[N]`` or ``[N, H, W]``.
         """
-        raise NotImplementedError
 
     def loss(self, inputs: dict[str, Tensor], data_samples: list) -> dict[str, Tensor]:
         """Task losses of both models, the teacher's as ``teacher.*``, and what :meth:`exchange` adds."""
         places = paired_places(data_samples, self.teacher_modality)
         losses, student = self.student_taps.run(self.student, inputs[self.modality], data_samples, mode='loss')
         if not places or len(places) == 1 < len(data_samples):
-            return losses | untouched(*(part for name, part in self.named_children() if name != 'student'))
+            return losses | untouched(self)
         paired = [data_samples[place] for place in places]
         task, teacher = self._teacher_taps.run(self.teacher, inputs[self.teacher_modality], paired, mode='loss')
         student, teacher = per_sample(student, len(data_samples)), per_sample(teacher, len(paired))

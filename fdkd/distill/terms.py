@@ -131,12 +131,12 @@ class DistillationTerms(nn.Module):
         return student
 
 
-def untouched(*modules: nn.Module) -> dict[str, Tensor]:
+def untouched(module: nn.Module) -> dict[str, Tensor]:
     """A zero in place of the losses of a batch in which no sample has the teacher's modality.
 
-    It depends on every parameter of ``modules``, since DistributedDataParallel expects each in every step.
+    It depends on every parameter of ``module``, since DistributedDataParallel expects each in every step.
     """
-    zeros = [parameter.flatten()[:0].sum() for module in modules for parameter in module.parameters()]
+    zeros = [parameter.flatten()[:0].sum() for parameter in module.parameters()]
     return {'pairs.loss_none': sum(zeros)} if zeros else {}
 
 

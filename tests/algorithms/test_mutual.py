@@ -3,19 +3,13 @@
 import pytest
 import torch
 from mmengine.config import ConfigDict
-from mmengine.optim import build_optim_wrapper
 from torch.nn.functional import cross_entropy, mse_loss
 
-from fdkd.datasets.class_sample import ClassSample
 from fdkd.errors import ConfigError
 from fdkd.registry import MODELS
+from tests.support.pairs import ALONE, BOTH, batch, feature, network
 
-CLASSES = 5
 FEAT = dict(type='FeatureMSELoss', on='feat')
-
-
-def network(in_channels):
-    return dict(type='Classifier', backbone=dict(type='ResNet18', in_channels=in_channels), num_classes=CLASSES)
 
 
 def mutual(teacher=None, losses=None, **named):
@@ -28,24 +22,6 @@ def mutual(teacher=None, losses=None, **named):
             losses=losses or named or dict(feat=FEAT),
         )
     ).eval()
-
-
-def batch(*present):
-    generator = torch.Generator().manual_seed(1)
-    paired = sum('visual' in names for names in present)
-    inputs = {'audio': torch.randn(len(present), 1, 33, 33, generator=generator)}
-    inputs['visual'] = torch.randn(paired, 3, 33, 33, generator=generator)
-    samples = [
-        ClassSample(metainfo={'present': names}, gt_label=torch.tensor(label)) for label, names in enumerate(present)
-    ]
-    return inputs, samples
-
-
-BOTH, ALONE = ('audio', 'visual', 'label'), ('audio', 'label')
-
-
-def feature(model, x):
-    return model.backbone(x).mean((2, 3))
 
 
 def test_each_model_has_its_task_and_its_distance_from_the_other():
@@ -93,34 +69,10 @@ def test_weights_rise_in_both_directions():
             assert losses[name].item() == pytest.approx(share * whole[name].item(), rel=1e-5)
 
 
-def test_a_batch_of_one_trains_both():
-    model = mutual().train()
-    model(*batch(BOTH), mode='loss')
-    assert model.teacher.backbone.bn1.num_batches_tracked == 1
-
-
-@pytest.mark.parametrize('present', [(ALONE, ALONE), (ALONE, BOTH)])
-def test_a_batch_with_too_few_pairs_touches_every_parameter(present):
-    model = mutual(feat=dict(FEAT, connector=dict(type='Projection', in_channels=512, out_channels=512)))
-    losses = model.train()(*batch(*present), mode='loss')
-    assert set(losses) == {'loss_ce', 'pairs.loss_none'}
-    sum(losses.values()).backward()
-    assert all(p.grad is not None for p in model.parameters())
-    assert not any(p.grad.any() for p in model.teacher.parameters())
-
-
 def test_each_direction_has_a_connector_of_its_own():
     model = mutual(feat=dict(FEAT, connector=dict(type='Projection', in_channels=512, out_channels=512)))
     ours, theirs = (terms.connectors['feat'][0].linear.weight for terms in (model.terms, model.teacher_terms))
     assert not ours.equal(theirs)
-
-
-def test_one_optimizer_steps_both_and_both_are_left_behind():
-    model = mutual()
-    optimizer = build_optim_wrapper(model, {'optimizer': {'type': 'SGD', 'lr': 0.1}}).optimizer
-    stepped = {id(p) for group in optimizer.param_groups for p in group['params']}
-    assert {id(p) for p in (*model.student.parameters(), *model.teacher.parameters())} <= stepped
-    assert model.trained == {'student': ('audio', model.student), 'teacher': ('visual', model.teacher)}
 
 
 def test_a_loss_named_as_the_teacher_is_refused():
@@ -131,10 +83,3 @@ def test_a_loss_named_as_the_teacher_is_refused():
 def test_weights_for_the_teacher_are_refused():
     with pytest.raises(ConfigError, match=r'from scratch: leave out teacher\.pth'):
         mutual(teacher=dict(modality='visual', model=network(3), checkpoint='teacher.pth'))
-
-
-def test_prediction_needs_the_students_modality_alone():
-    model = mutual()
-    inputs, samples = batch(ALONE)
-    predicted = model({'audio': inputs['audio']}, samples, mode='predict')
-    assert predicted[0].pred_label == model.student(inputs['audio']).argmax(1)[0]

@@ -1,7 +1,7 @@
 """Logit distillation (Hinton et al., NeurIPS workshop 2014, arXiv 1503.02531): match softened predictions."""
 
 from torch import Tensor, nn
-from torch.nn.functional import log_softmax
+from torch.nn.functional import kl_div, log_softmax
 
 from fdkd.distill.losses.logits import counted, mean_of_sums, prepare_logits
 from fdkd.registry import DISTILL_LOSSES
@@ -30,7 +30,7 @@ def softened_kl(student: Tensor, teacher: Tensor, tau: float, dim: int = 1) -> T
 def _divergence(student: Tensor, teacher: Tensor, tau: float, dim: int) -> Tensor:
     """What :func:`softened_kl` sums."""
     log_p = log_softmax(teacher / tau, dim)
-    return log_p.exp() * (log_p - log_softmax(student / tau, dim))
+    return kl_div(log_softmax(student / tau, dim), log_p, reduction='none', log_target=True)
 
 
 def logit_kd_loss(student: Tensor, teacher: Tensor, target: Tensor | None = None, tau: float = 4.0) -> Tensor:
