@@ -1,15 +1,9 @@
-"""What the benchmarks share: generated batches, paired timings, intervals, and a record of where they were taken."""
+"""What the benchmarks share: generated batches, paired timings and intervals."""
 
 import json
-import os
-import platform
 import random
-import shlex
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -23,7 +17,6 @@ from torch import Generator, Tensor
 from fdkd.datasets.class_sample import ClassSample
 from fdkd.errors import ConfigError
 from fdkd.labels import VOID
-from fdkd.version import __version__
 
 #: With fewer values, not even the range from the smallest to the largest holds the median with 95 % probability.
 FEWEST = 6
@@ -140,35 +133,8 @@ def median_interval(values: Sequence[float], seed: int = 0) -> Interval:
     return Interval(float(np.median(values)), float(low), float(high), len(values))
 
 
-def environment() -> dict[str, Any]:
-    """What figures depend on beside the code: the call, the commit, the machine and what else kept it busy."""
-    info = Path('/proc/cpuinfo').read_text() if os.path.exists('/proc/cpuinfo') else ''
-    processor = info.partition('model name\t: ')[2].partition('\n')[0] or platform.processor() or 'cpu'
-    return {
-        'date': datetime.now(timezone.utc).isoformat(timespec='seconds'),
-        'command': shlex.join(sys.argv),
-        **_commit(),
-        'device': torch.cuda.get_device_name() if torch.cuda.is_available() else processor,
-        'threads': torch.get_num_threads(),
-        'load': os.getloadavg()[0],
-        'versions': {'fdkd': __version__, 'torch': torch.__version__, 'python': platform.python_version()},
-    }
-
-
 def write_json(path: Path, figures: Mapping[str, Any]) -> None:
     """Writes ``figures`` in one step, so that the file is the old one or the new one."""
     partial = path.with_name(f'{path.name}.partial')
     partial.write_text(json.dumps(figures, indent=2, allow_nan=False) + '\n')
     partial.replace(path)
-
-
-def _commit() -> dict[str, Any]:
-    """The commit of the checkout that fdkd runs from, and whether tracked files differ from it; else ``None``."""
-    git = ['git', '--no-optional-locks', '-C', str(Path(__file__).parents[1])]
-    calls = (['rev-parse', '--show-prefix', 'HEAD'], ['status', '--porcelain', '-uno', ':/'])
-    try:
-        place, status = (subprocess.check_output([*git, *call], text=True, stderr=subprocess.DEVNULL) for call in calls)
-    except (OSError, subprocess.CalledProcessError):
-        place = status = ''
-    known = place.startswith('fdkd/\n')  # an installed copy may lie below another project's checkout
-    return {'commit': place.split()[1] if known else None, 'modified': bool(status) if known else None}

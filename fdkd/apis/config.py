@@ -14,6 +14,7 @@ from mmengine.registry import init_default_scope
 
 from fdkd.apis.options import RunOptions
 from fdkd.apis.validate import dataset_classes, validate
+from fdkd.datasets.fingerprint import data_hash
 from fdkd.engine.console import import_quietly
 from fdkd.errors import ConfigError
 
@@ -28,8 +29,8 @@ _HASHED_KEYS = (
     'randomness',
     'custom_hooks',
 )
-#: Entries below those keys that only say where things lie or how fast they are read.
-_NOT_HASHED = ('num_workers', 'persistent_workers', 'pin_memory', 'val_interval')
+#: Entries below those keys that only say where things lie or how fast they are read; the data count by their hash.
+_NOT_HASHED = ('num_workers', 'persistent_workers', 'pin_memory', 'val_interval', 'data_root')
 
 
 def load_config(path: str | Path, options: RunOptions) -> Config:
@@ -38,7 +39,7 @@ def load_config(path: str | Path, options: RunOptions) -> Config:
     Completed are: the modalities that each data loader reads (training: all that the algorithm needs, of which the
     teacher's, and beside a teacher the label, may be missing; evaluation: the student's alone), how their samples make
     a batch (pinned, where there is a GPU), the number of classes of a ``Classifier``, TensorBoard curves where
-    TensorBoard is installed, and ``config_hash``.
+    TensorBoard is installed, ``data_hash`` (``None`` where the data are absent) and ``config_hash``.
 
     Raises:
         ConfigError: If the file is absent or cannot be read, or with every mistake that validation finds.
@@ -54,6 +55,8 @@ def load_config(path: str | Path, options: RunOptions) -> Config:
     _add_tensorboard(cfg)
     if not torch.cuda.is_available():
         cfg.model_wrapper_cfg = {'type': 'MMDistributedDataParallel', 'device_ids': None, 'broadcast_buffers': False}
+    root = cfg.train_dataloader.dataset.get('data_root')
+    cfg.data_hash = data_hash(root) if root else None
     cfg.config_hash = config_hash(cfg)
     return cfg
 
@@ -70,8 +73,8 @@ def run_name(path: str | Path) -> str:
 
 
 def config_hash(cfg: Config) -> str:
-    """Twelve hexadecimal digits that change with anything that decides the trained weights."""
-    decisive = _without({key: cfg.get(key) for key in _HASHED_KEYS}, _NOT_HASHED)
+    """Twelve hexadecimal digits that change with anything that decides the trained weights, the data included."""
+    decisive = _without({key: cfg.get(key) for key in (*_HASHED_KEYS, 'data_hash')}, _NOT_HASHED)
     decisive['world_size'] = get_world_size()  # the total batch grows with it
     return hashlib.sha256(json.dumps(decisive, sort_keys=True, default=str).encode()).hexdigest()[:12]
 

@@ -7,9 +7,10 @@ import torch
 from mmengine.config import Config
 from mmengine.dist import is_main_process
 from mmengine.evaluator import BaseMetric, Evaluator
+from mmengine.registry import DATASETS
 from mmengine.runner import Runner
 from rich.progress import track
-from torch.utils.data import DataLoader
+from torch.utils.data import DataLoader, Dataset
 
 from fdkd.algorithms import Algorithm, SingleModality
 
@@ -19,7 +20,8 @@ class Evaluation(NamedTuple):
 
     Attributes:
         scores: ``modality``, ``samples`` (their number), ``metrics`` (name to value) and, on the main process,
-            ``per_class`` (class to name to value), as they stand in ``results.json``.
+            ``per_class`` (class to name to value) and what the metric keeps in ``per_sample``, as they stand in
+            ``results.json``.
         metric: The metric itself, which on the main process keeps what only pictures and lists show.
     """
 
@@ -64,6 +66,14 @@ def evaluate(algorithm: Algorithm, loader: DataLoader, evaluator: dict, title: s
         for batch in batches:
             evaluation.process(data_samples=algorithm.test_step(batch), data_batch=batch)
     metrics, metric = evaluation.evaluate(len(loader.dataset)), evaluation.metrics[0]
-    per_class = metric.per_class if is_main_process() else {}
-    scores = {'modality': algorithm.modality, 'samples': len(loader.dataset), 'metrics': metrics}
-    return Evaluation({**scores, 'per_class': per_class}, metric)
+    scores = {'modality': algorithm.modality, 'samples': len(loader.dataset), 'metrics': metrics, 'per_class': {}}
+    if is_main_process():
+        scores |= {'per_class': metric.per_class, **getattr(metric, 'per_sample', {})}
+    return Evaluation(scores, metric)
+
+
+def test_set(cfg: Config, modality: str) -> Dataset:
+    """The config's test samples in one modality alone, in the order of :func:`test_loader`'s."""
+    config = copy.deepcopy(cfg.test_dataloader.dataset)
+    config.modalities = [modality]
+    return DATASETS.build(config)

@@ -3,13 +3,10 @@
 import json
 import math
 import os
-import platform
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-import mmengine
-import torch
 from mmengine.config import Config
 from mmengine.dist import is_main_process
 from mmengine.evaluator import BaseMetric
@@ -17,10 +14,10 @@ from mmengine.evaluator import BaseMetric
 from fdkd.algorithms import Algorithm, StudentWithHeads
 from fdkd.apis.evaluate import Evaluation, alone, evaluate, test_loader
 from fdkd.apis.presentation import classification, segmentation
+from fdkd.apis.provenance import environment, seconds_running
 from fdkd.engine.runner import Runner
 from fdkd.errors import DataError
 from fdkd.evaluation import ClassificationMetric
-from fdkd.version import __version__
 
 RESULTS_FILE = 'results.json'
 
@@ -48,7 +45,7 @@ def report(runner: Runner) -> dict[str, Any]:
     about = {'epoch': runner.epoch, 'selection': 'last epoch'}
     results = present(cfg, models, evaluations, about, Path(runner.work_dir))
     if is_main_process():
-        print(f'results, picture, log and checkpoints: {os.path.relpath(runner.work_dir)}')
+        print(f'results, pictures, log and checkpoints: {os.path.relpath(runner.work_dir)}')
     return results
 
 
@@ -93,15 +90,17 @@ def presentation(metric: BaseMetric) -> ModuleType:
 
 
 def description(cfg: Config) -> dict[str, Any]:
-    """What the figures were made with."""
+    """What the figures were made with: see :mod:`fdkd.apis.provenance`; ``epochs`` is what the config trains for."""
     return {
         'config': cfg.filename,
         'config_hash': cfg.config_hash,
         'seed': cfg.randomness.seed,
+        'epochs': (cfg.get('train_cfg') or {}).get('max_epochs'),
         'teacher_checkpoint': cfg.model.get('teacher', {}).get('checkpoint'),
         'data_root': cfg.test_dataloader.dataset.data_root,
-        'device': torch.cuda.get_device_name() if torch.cuda.is_available() else platform.processor() or 'cpu',
-        'versions': {'fdkd': __version__, 'torch': torch.__version__, 'mmengine': mmengine.__version__},
+        'data_hash': cfg.get('data_hash'),
+        **environment(),
+        'seconds': seconds_running(),
     }
 
 

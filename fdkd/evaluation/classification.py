@@ -8,6 +8,7 @@ from mmengine.evaluator import BaseMetric
 from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
 
 from fdkd.errors import ConfigError
+from fdkd.evaluation.hits import pack_hits
 from fdkd.labels import UNLABELLED
 from fdkd.registry import METRICS
 
@@ -23,6 +24,8 @@ class ClassificationMetric(BaseMetric):
         per_class: For each class name ``accuracy`` (recall), ``precision`` and ``f1`` in %, NaN where undefined, and
             ``count``, the number of its samples.
         confusion: Counts, int64 ``[K, K]``: rows are the truth, columns the prediction.
+        per_sample: ``labelled``, the number of samples with a label, and ``hits``, which of these were predicted right,
+            in the data set's order: :func:`~fdkd.evaluation.hits.unpack_hits` decodes it.
         predictions: For each sample, in the data set's order, ``sample_id``, ``label`` (-1 where it has none),
             ``predicted`` and ``score``, the probability of what is predicted.
 
@@ -32,6 +35,7 @@ class ClassificationMetric(BaseMetric):
 
     per_class: dict[str, dict[str, float]]
     confusion: np.ndarray
+    per_sample: dict[str, Any]
     predictions: list[dict[str, Any]]
 
     def process(self, data_batch: Any, data_samples: Sequence[dict]) -> None:
@@ -64,7 +68,9 @@ class ClassificationMetric(BaseMetric):
                 classes, *(values.tolist() for values in figures), strict=True
             )
         }
-        averaged = {'accuracy': (predicted == labels)[scored], 'macro_f1': figures[2][~np.isnan(figures[2])]}
+        hits = (predicted == labels)[scored]
+        self.per_sample = {'labelled': len(hits), 'hits': pack_hits(hits)}
+        averaged = {'accuracy': hits, 'macro_f1': figures[2][~np.isnan(figures[2])]}
         for name in results[0]['heads'] if results else ():
             averaged[f'accuracy_{name}'] = (np.array([result['heads'][name] for result in results]) == labels)[scored]
         return {

@@ -37,7 +37,7 @@ def write_picture(
     classes: Sequence[str],
     palette: Sequence[Sequence[int]],
 ) -> None:
-    """Draws a grid of frames (rows) by ``columns`` with a legend of the most frequent classes.
+    """Draws a grid of frames (rows) by ``columns`` with a legend of the most frequent classes, in one step.
 
     Args:
         path: PNG to write.
@@ -61,4 +61,6 @@ def write_picture(
     patches = [Patch(color=np.array(palette[index]) / 255, label=classes[index]) for index in shown]
     figure.legend(handles=patches, loc='lower center', ncols=legend_columns, fontsize='small', frameon=False)
     figure.tight_layout(rect=(0, legend_height / (height + legend_height), 1, 1))
-    figure.savefig(path, dpi=100)
+    partial = path.with_name(f'{path.name}.partial')
+    figure.savefig(partial, format='png', dpi=100)
+    partial.replace(path)

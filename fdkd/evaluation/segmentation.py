@@ -1,24 +1,45 @@
-"""Mean IoU with the per-class figures kept for the report."""
+"""Mean IoU with the figures per class and per image kept for the report."""
+
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
+import torch
 from mmseg.evaluation import IoUMetric
 
 from fdkd.registry import METRICS
+
+_COUNTS = ('intersection', 'union', 'predicted', 'labelled')
 
 
 @METRICS.register_module()
 class SegmentationMetric(IoUMetric):
     """MMSegmentation's mIoU, mean accuracy and pixel accuracy (in %, two decimals), without its table per validation.
 
-    After an evaluation ``per_class`` holds, for each class name, IoU and accuracy in % (NaN for a class that neither
-    truth nor prediction contains; such classes do not count in the means).
+    Attributes after an evaluation, on the main process alone:
+        per_class: For each class name IoU and accuracy in % (NaN for a class that neither truth nor prediction
+            contains; such classes do not count in the means).
+        images: ``ids`` ``[N]`` and, for each image and class, the numbers of pixels: ``labelled`` of this class,
+            ``predicted`` as it, and both (``intersection``), int64 ``[N, K]``, in the data set's order. Void pixels
+            (255) count nowhere. Their sums over the images are what the metric is computed from.
     """
 
     per_class: dict[str, dict[str, float]]
+    images: dict[str, np.ndarray]
+
+    def process(self, data_batch: dict, data_samples: Sequence[dict]) -> None:
+        known = len(self.results)
+        super().process(data_batch, data_samples)
+        counted = zip(data_samples, self.results[known:], strict=True)
+        self.results[known:] = [(sample['sample_id'], *counts) for sample, counts in counted]
 
     def compute_metrics(self, results: list) -> dict[str, float]:
-        areas = [sum(parts) for parts in zip(*results, strict=True)]
-        metrics = self.total_area_to_metrics(*areas, metrics=self.metrics)
+        ids, *counts = zip(*results, strict=True)
+        counts = {name: torch.stack(part).long() for name, part in zip(_COUNTS, counts, strict=True)}
+        # MMSegmentation's counts are float32, in which sums over a data set of more than 2^24 pixels would be rounded.
+        totals = [part.sum(0).double() for part in counts.values()]
+        self.images = {'ids': np.array(ids), **{name: counts[name].numpy() for name in _COUNTS if name != 'union'}}
+        metrics: dict[str, Any] = self.total_area_to_metrics(*totals, metrics=self.metrics)
         overall = metrics.pop('aAcc')
         classes = self.dataset_meta['classes']
         self.per_class = {

@@ -1,9 +1,6 @@
 """What benchmarks share; nothing is timed here."""
 
 import json
-import os
-import subprocess
-import sys
 from itertools import permutations
 
 import numpy as np
@@ -147,49 +144,3 @@ def test_json_without_a_meaning_keeps_the_old_file(tmp_path):
     with pytest.raises(ValueError, match='JSON compliant'):
         benchmark.write_json(path, {'ratio': float('nan')})
     assert path.read_text() == 'old'
-
-
-def test_environment_says_what_figures_depend_on(monkeypatch):
-    monkeypatch.setattr(sys, 'argv', ['tools/benchmark/some.py', '--json', 'a file'])
-    found = benchmark.environment()
-    assert found['command'] == "tools/benchmark/some.py --json 'a file'"
-    assert found['threads'] == torch.get_num_threads()
-    assert found['versions']['torch'] == torch.__version__
-    assert found['device']
-    assert found['date'].endswith('+00:00')
-    json.dumps(found, allow_nan=False)
-
-
-@pytest.fixture
-def checkout(tmp_path, monkeypatch):
-    """A repository of its own with a package ``fdkd``, from which the module seems to run; returns a caller of git."""
-    (tmp_path / 'fdkd' / 'apis').mkdir(parents=True)
-    (tmp_path / 'fdkd' / 'apis' / 'benchmark.py').write_text('')
-    monkeypatch.setattr(benchmark, '__file__', str(tmp_path / 'fdkd' / 'apis' / 'benchmark.py'))
-    for name in [name for name in os.environ if name.startswith('GIT_')]:
-        monkeypatch.delenv(name)
-    identity = ['-c', 'user.name=a', '-c', 'user.email=a@b.c', '-c', 'core.hooksPath=/dev/null']
-
-    def git(*arguments):
-        return subprocess.check_output(['git', *identity, *arguments], cwd=tmp_path, text=True).strip()
-
-    git('init', '-q')
-    git('add', '.')
-    git('commit', '-qm', 'a')
-    return git
-
-
-def test_commit_of_a_checkout_and_whether_it_was_modified(checkout, tmp_path):
-    head = checkout('rev-parse', 'HEAD')
-    assert benchmark._commit() == {'commit': head, 'modified': False}
-    (tmp_path / 'fdkd' / 'apis' / 'benchmark.py').write_text('changed')
-    assert benchmark._commit() == {'commit': head, 'modified': True}
-
-
-def test_no_commit_outside_a_checkout(checkout, tmp_path, monkeypatch):
-    installed = tmp_path / 'env' / 'site-packages' / 'fdkd' / 'apis'
-    installed.mkdir(parents=True)
-    monkeypatch.setattr(benchmark, '__file__', str(installed / 'benchmark.py'))
-    assert benchmark._commit() == {'commit': None, 'modified': None}
-    monkeypatch.setenv('PATH', '')
-    assert benchmark._commit() == {'commit': None, 'modified': None}

@@ -36,6 +36,20 @@ def test_the_hash_follows_what_decides_the_weights_alone():
     assert len(set(hashes)) == len(hashes) - 1
 
 
+def test_the_hash_follows_the_data_and_not_where_they_lie(nyu_root, nyu_copy):
+    here, moved = (load_config(CONFIG, RunOptions(data_root=str(root))) for root in (nyu_root, nyu_copy))
+    assert here.config_hash == moved.config_hash
+    assert here.data_hash == moved.data_hash
+    (nyu_copy / 'train.txt').write_text('0001\n0002\n')
+    changed = load_config(CONFIG, RunOptions(data_root=str(nyu_copy)))
+    assert changed.data_hash != here.data_hash
+    assert changed.config_hash != here.config_hash
+
+
+def test_absent_data_have_no_hash(tmp_path):
+    assert load_config(CONFIG, RunOptions(data_root=str(tmp_path / 'nowhere'))).data_hash is None
+
+
 def test_cfg_options_change_any_key():
     cfg = load_config(CONFIG, RunOptions(cfg_options={'model.losses.fdkd.lambda_high': 0.5}))
     assert cfg.model.losses.fdkd.lambda_high == 0.5

@@ -11,8 +11,10 @@ from fdkd.algorithms import SingleModality
 from fdkd.apis.config import load_config
 from fdkd.apis.evaluate import evaluate
 from fdkd.apis.evaluate import test_loader as loader_of
+from fdkd.apis.evaluate import test_set as samples_of
 from fdkd.apis.options import RunOptions
 from fdkd.datasets.class_sample import ClassSample
+from fdkd.evaluation.hits import unpack_hits
 from fdkd.registry import MODELS
 
 
@@ -42,6 +44,14 @@ def test_the_loader_reads_one_modality(cfg, modality):
     assert [sample.metainfo['sample_id'] for sample in batch['data_samples']] == ['0005', '0006', '0007']
 
 
+@pytest.mark.parametrize('modality', ['rgb', 'depth'])
+def test_the_samples_are_those_of_the_loader(cfg, modality):
+    found = samples_of(cfg, modality)
+    assert [list(found[index]['inputs']) for index in range(3)] == [[modality]] * 3
+    assert [found[index]['data_samples'].sample_id for index in range(3)] == ['0005', '0006', '0007']
+    assert list(cfg.test_dataloader.dataset.modalities) == ['rgb']  # the config stays as it was
+
+
 def test_scores_are_those_of_the_predictions(cfg):
     loader = loader_of(cfg, 'rgb')
     algorithm = MODELS.build(
@@ -55,6 +65,7 @@ def test_scores_are_those_of_the_predictions(cfg):
     assert scores['per_class']['wall']['IoU'] == 100
     assert scores['metrics']['aAcc'] == pytest.approx(100 * (1 - threes / (labels != 255).sum()), abs=0.01)
     assert scores['per_class'] is metric.per_class
+    assert set(scores) == {'modality', 'samples', 'metrics', 'per_class'}  # hits are for classification
 
 
 class Memory(Dataset):
@@ -89,6 +100,16 @@ def test_predictions_of_a_classifier_reach_the_caller_beside_the_scores():
     assert scores['modality'] == 'text'
     assert scores['metrics'] == {'accuracy': 50.0, 'macro_f1': pytest.approx(44.44, abs=0.005), 'accuracy_low': 50.0}
     assert scores['per_class']['b'] == pytest.approx({'accuracy': 50, 'precision': 100, 'f1': 200 / 3, 'count': 2})
+    assert scores['labelled'] == 4
+    assert unpack_hits(scores['hits'], 4).tolist() == [True, False, True, False]
     assert metric.confusion.tolist() == [[1, 0, 0], [0, 1, 1], [1, 0, 0]]
     assert [sample['sample_id'] for sample in metric.predictions] == ['s0', 's1', 's2', 's3', 's4']
     assert [sample['predicted'] for sample in metric.predictions] == list(Memory.predicted)
+
+
+def test_a_rank_without_the_predictions_scores_no_classes(monkeypatch):
+    loader = DataLoader(Memory(), batch_size=2, collate_fn=pseudo_collate)
+    monkeypatch.setattr('fdkd.apis.evaluate.is_main_process', lambda: False)
+    scores, _ = evaluate(SingleModality('text', Argmax()), loader, {'type': 'ClassificationMetric'}, 'testing')
+    assert scores['per_class'] == {}
+    assert 'hits' not in scores

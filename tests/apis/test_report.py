@@ -7,12 +7,14 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import torch
 from mmengine.config import Config
 
 from fdkd.apis.evaluate import Evaluation
 from fdkd.apis.presentation import classification, segmentation
-from fdkd.apis.report import present, presentation, write_results
+from fdkd.apis.report import description, present, presentation, write_results
 from fdkd.evaluation import ClassificationMetric, SegmentationMetric
+from fdkd.evaluation.hits import unpack_hits
 
 RESULTS = {
     'config': 'configs/x.py',
@@ -64,33 +66,73 @@ def evaluated(modality, predicted):
         sample = {'sample_id': f's{number}', 'gt_label': label, 'pred_label': choice, 'pred_scores': scores}
         metric.process({}, [sample])
     metrics = metric.evaluate(3)
-    return Evaluation({'modality': modality, 'samples': 4, 'metrics': metrics, 'per_class': metric.per_class}, metric)
+    scores = {'modality': modality, 'samples': 4, 'metrics': metrics, 'per_class': metric.per_class}
+    return Evaluation({**scores, **metric.per_sample}, metric)
 
 
-def test_a_classification_run_leaves_results_table_picture_and_predictions(tmp_path, capsys):
-    cfg = Config(
+class Readings:
+    """A data set of three samples of any modality."""
+
+    def __len__(self):
+        return 3
+
+    def get_data_info(self, index):
+        return {}
+
+    def __getitem__(self, index):
+        return {'inputs': {modality: torch.arange(6.0).reshape(1, 2, 3) for modality in ('audio', 'visual')}}
+
+
+def config(**changes):
+    return Config(
         {
             'config_hash': '0' * 12,
             'randomness': {'seed': 3},
+            'train_cfg': {'max_epochs': 7},
             'model': {'teacher': {'checkpoint': 'teacher.pth'}},
             'test_dataloader': {'dataset': {'data_root': 'data'}},
+            **changes,
         }
     )
+
+
+def test_the_description_says_how_the_figures_were_made(monkeypatch):
+    where = {'commit': 'abc', 'modified': True, 'date': 'today', 'command': 'train.py', 'threads': 2, 'device': 'cpu'}
+    monkeypatch.setattr('fdkd.apis.report.environment', lambda: where)
+    monkeypatch.setattr('fdkd.apis.report.seconds_running', lambda: 12.5)
+    assert description(config()) == {
+        'config': None,
+        'config_hash': '0' * 12,
+        'seed': 3,
+        'epochs': 7,
+        'teacher_checkpoint': 'teacher.pth',
+        'data_root': 'data',
+        'seconds': 12.5,
+        **where,
+    }
+
+
+@pytest.mark.parametrize('train_cfg', [None, {'type': 'IterBasedTrainLoop', 'max_iters': 5}])
+def test_a_config_that_counts_no_epochs_has_none(train_cfg):
+    assert description(config(train_cfg=train_cfg))['epochs'] is None
+
+
+def test_a_classification_run_leaves_results_table_pictures_and_predictions(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(classification, 'test_set', lambda cfg, modality: Readings())
     models = {'student': SimpleNamespace(modality='audio'), 'teacher': SimpleNamespace(modality='visual')}
     evaluations = {'student': evaluated('audio', (0, 1, 1)), 'teacher': evaluated('visual', (0, 0, 0))}
     folder = tmp_path / 'new' / 'folder'
-    results = present(cfg, models, evaluations, {'epoch': 2, 'selection': 'last epoch'}, folder)
+    results = present(config(), models, evaluations, {'epoch': 2, 'selection': 'last epoch'}, folder)
     assert results['student']['metrics'] == {'accuracy': 50.0, 'macro_f1': 33.33}
     printed = capsys.readouterr().out.splitlines()
     assert [line.replace(' ', '') for line in printed if ' a ' in line] == ['|a|50.00|100.00|']
     written = json.loads((folder / 'results.json').read_text(), parse_constant=pytest.fail)
     assert (written['teacher_checkpoint'], written['epoch']) == ('teacher.pth', 2)
-    assert set(written['student']) == {
-        'modality',
-        'samples',
-        'metrics',
-        'per_class',
-    }  # neither matrix nor list of samples
+    assert {'commit', 'modified', 'date', 'command', 'threads', 'device', 'versions', 'seconds'} <= set(written)
+    # neither matrix nor list of samples
+    assert set(written['student']) == {'modality', 'samples', 'metrics', 'per_class', 'labelled', 'hits'}
+    assert unpack_hits(written['student']['hits'], written['student']['labelled']).tolist() == [True, False]
+    assert unpack_hits(written['teacher']['hits'], written['teacher']['labelled']).tolist() == [True, True]
     assert written['student']['per_class']['b'] == {'accuracy': None, 'precision': 0.0, 'f1': 0.0, 'count': 0}
     with (folder / 'predictions.csv').open() as file:
         assert [(row['sample_id'], row['predicted']) for row in csv.DictReader(file)] == [
@@ -99,4 +141,6 @@ def test_a_classification_run_leaves_results_table_picture_and_predictions(tmp_p
             ('s2', 'b'),
         ]
     assert (folder / 'confusion.png').read_bytes().startswith(b'\x89PNG')
-    assert sorted(path.name for path in folder.iterdir()) == ['confusion.png', 'predictions.csv', 'results.json']
+    assert (folder / 'samples.png').read_bytes().startswith(b'\x89PNG')
+    names = ['confusion.png', 'predictions.csv', 'results.json', 'samples.png']
+    assert sorted(path.name for path in folder.iterdir()) == names

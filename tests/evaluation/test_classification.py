@@ -14,6 +14,7 @@ from sklearn import metrics as sklearn
 from fdkd.datasets.class_sample import ClassSample
 from fdkd.errors import ConfigError
 from fdkd.evaluation import ClassificationMetric
+from fdkd.evaluation.hits import pack_hits, unpack_hits
 
 CLASSES = ('dog', 'cat', 'owl', 'ghost', 'bat')
 
@@ -91,6 +92,17 @@ def test_predictions_keep_order_id_and_probability():
     ]
 
 
+def test_hits_are_those_of_the_labelled_samples_in_order():
+    predicted, labels = [1, 0, 2, 2, 1, 0, 0, 1, 1, 0], [1, -1, 2, 0, -1, 1, 0, 1, 1, 0]
+    metric, results = evaluate(
+        [samples(labels[:4], one_hot(predicted[:4])), samples(labels[4:], one_hot(predicted[4:]))]
+    )
+    assert metric.per_sample['labelled'] == 8
+    hits = unpack_hits(metric.per_sample['hits'], 8)
+    assert hits.tolist() == [True, True, False, False, True, True, True, True]
+    assert results['accuracy'] == 100 * hits.mean() == 75
+
+
 def test_samples_without_a_label_are_predicted_but_not_scored(drawn):
     labels, scores = drawn
     hidden = np.where(np.arange(200) % 3 == 0, -1, labels)
@@ -107,6 +119,7 @@ def test_without_a_single_label_every_figure_is_undefined():
     metric, results = evaluate([samples([-1, -1], one_hot([0, 1]))])
     assert results == pytest.approx({'accuracy': math.nan, 'macro_f1': math.nan}, nan_ok=True)
     assert metric.confusion.sum() == 0
+    assert metric.per_sample == {'labelled': 0, 'hits': ''}
     assert [sample['predicted'] for sample in metric.predictions] == [0, 1]
 
 
@@ -139,7 +152,7 @@ def on_rank(rank, rendezvous, labels, scores):
     metric.dataset_meta = {'classes': CLASSES}
     found = [sample.to_dict() for sample in samples(labels, scores)]
     metric.process({}, [*found, found[0]][rank::2])
-    return metric.evaluate(len(found)), getattr(metric, 'predictions', None)
+    return metric.evaluate(len(found)), getattr(metric, 'predictions', None), getattr(metric, 'per_sample', None)
 
 
 def test_two_processes_find_what_one_finds(drawn, tmp_path):
@@ -147,7 +160,8 @@ def test_two_processes_find_what_one_finds(drawn, tmp_path):
     alone, expected = evaluate([samples(labels, scores)])
     with ProcessPoolExecutor(2, get_context('spawn')) as pool:
         calls = [pool.submit(on_rank, rank, tmp_path / 'rendezvous', labels, scores) for rank in range(2)]
-        (metrics, predictions), (others, nothing) = (call.result(timeout=120) for call in calls)
+        (metrics, predictions, per_sample), (others, *nothing) = (call.result(timeout=120) for call in calls)
     assert metrics == others == expected
     assert predictions == alone.predictions
-    assert nothing is None
+    assert per_sample == {'labelled': 7, 'hits': pack_hits(scores.argmax(1) == labels)}
+    assert nothing == [None, None]

@@ -53,6 +53,7 @@ def drawn(tmp_path):
         }
         path = tmp_path / 'picture.png'
         write_picture(path, columns, labels, ('one', 'two', 'three'), PALETTE)
+        assert [file.name for file in tmp_path.iterdir()] == ['picture.png']
         with Image.open(path) as image:
             return np.asarray(image.convert('RGB'))
 

@@ -32,6 +32,7 @@ from torch import nn
 
 from fdkd.apis import benchmark
 from fdkd.apis.cli import guarded, positive
+from fdkd.apis.provenance import environment
 from fdkd.errors import FdkdError
 
 GOAL = 0.95
@@ -54,7 +55,7 @@ def main() -> None:
     if args.threads:
         torch.set_num_threads(args.threads)
     figures = {
-        **benchmark.environment(),
+        **environment(),
         'repeats': args.repeats,
         'interval': '95 %, bootstrap of the median of paired ratios',
     }

@@ -22,6 +22,7 @@ from prettytable import PrettyTable
 
 from fdkd.apis import benchmark
 from fdkd.apis.cli import guarded, positive
+from fdkd.apis.provenance import environment
 from fdkd.datasets.transforms import Cached
 from fdkd.errors import ConfigError, FdkdError
 from fdkd.registry import TRANSFORMS
@@ -41,7 +42,7 @@ def main() -> None:
     torch.set_num_threads(1)  # as in a process that loads data
     with tempfile.TemporaryDirectory() as folder:
         lengths = [measure(Path(folder), seconds, args.clips, args.repeats) for seconds in SECONDS]
-    figures = {**benchmark.environment(), 'clips': args.clips, 'repeats': args.repeats, 'lengths': lengths}
+    figures = {**environment(), 'clips': args.clips, 'repeats': args.repeats, 'lengths': lengths}
     print(table(figures))
     if args.json:
         benchmark.write_json(args.json, figures)

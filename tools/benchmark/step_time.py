@@ -37,6 +37,7 @@ from fdkd.apis import benchmark
 from fdkd.apis.cli import guarded, parse_size, positive
 from fdkd.apis.config import load_config
 from fdkd.apis.options import RunOptions
+from fdkd.apis.provenance import environment
 from fdkd.distill.taps import TapReader, resolve_taps
 from fdkd.errors import ConfigError, FdkdError
 from fdkd.models import Classifier
@@ -75,7 +76,7 @@ def main() -> None:
     cfg = distillation_config(args.config, RunOptions(pretrained='none', amp=args.amp))
     goal = CLASSIFIER_GOAL if cfg.model.student.model.type == 'Classifier' else DENSE_GOAL
     figures = {
-        **benchmark.environment(),
+        **environment(),
         'config': args.config,
         'config_hash': cfg.config_hash,
         'amp': args.amp,

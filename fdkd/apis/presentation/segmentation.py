@@ -1,4 +1,4 @@
-"""What a segmentation run shows: IoU per class, and a picture of some test frames."""
+"""What a segmentation run shows: IoU per class, a picture of some test frames, and what was counted in each image."""
 
 import copy
 from pathlib import Path
@@ -15,6 +15,7 @@ from fdkd.evaluation import SegmentationMetric
 from fdkd.evaluation.picture import colourise, depth_image, write_picture
 
 PICTURE_FILE = 'predictions.png'
+IMAGES_FILE = 'images.npz'
 FRAMES_IN_PICTURE = 4
 
 
@@ -25,7 +26,9 @@ def table(results: dict[str, Any]) -> str:
 
 
 def draw(cfg: Config, models: dict[str, Algorithm], metrics: dict[str, SegmentationMetric], folder: Path) -> None:
-    """Writes the picture: some test frames in both modalities, the truth and each model's prediction."""
+    """Writes what the student's figures are sums of, and the picture: some test frames in both modalities, the truth
+    and each model's prediction."""
+    write_images(folder / IMAGES_FILE, metrics['student'].images)
     config = copy.deepcopy(cfg.test_dataloader.dataset)
     config.modalities = [model.modality for model in models.values()]
     dataset = DATASETS.build(config)
@@ -42,6 +45,19 @@ def draw(cfg: Config, models: dict[str, Algorithm], metrics: dict[str, Segmentat
         predictions = [_predict(model, sample) for sample in samples]
         columns[f'{name} ({model.modality})'] = [colourise(label, palette) for label in predictions]
     write_picture(folder / PICTURE_FILE, columns, labels, classes, palette)
+
+
+def write_images(path: Path, images: dict[str, np.ndarray]) -> None:
+    """Writes arrays to a ``.npz`` file, in one step.
+
+    Args:
+        path: File to write.
+        images: As :class:`~fdkd.evaluation.SegmentationMetric` keeps them.
+    """
+    partial = path.with_name(f'{path.name}.partial')
+    with partial.open('wb') as file:  # given a name, NumPy would append .npz to it
+        np.savez_compressed(file, **images)
+    partial.replace(path)
 
 
 @torch.no_grad()
