@@ -12,7 +12,8 @@ from fdkd.apis.train import train
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('config', help='config file')
-    parser.add_argument('--teacher', metavar='CHECKPOINT', help='use this teacher instead of training one')
+    teacher_help = "use this teacher instead of training one; 'untrained' has random weights, as a control"
+    parser.add_argument('--teacher', metavar='CHECKPOINT|untrained', help=teacher_help)
     parser.add_argument('--resume', action='store_true', help='continue from the newest checkpoint in the work dir')
     add_run_options(parser)
     args = parser.parse_args()

@@ -19,12 +19,12 @@ class CrossModalDistiller(Algorithm):
     """A student of one modality learns its task and, through distillation losses on taps, from a teacher of another.
 
     A sample without the teacher's modality contributes its task loss alone, a sample without a label its distillation
-    losses alone.
+    losses alone. As a control, the teacher's modality may be the student's own: both then see the same input.
 
     Args:
         student: ``modality``, ``model`` and, where the default taps do not serve, ``taps`` (name to path).
         teacher: ``modality``; ``config`` (the file that trains it) or ``model``; ``checkpoint``, which
-            ``fdkd.apis.train`` fills in; and ``taps``.
+            ``fdkd.apis.train`` fills in, ``None`` for a teacher that is not trained at all; and ``taps``.
         losses: As for :class:`~fdkd.distill.terms.DistillationTerms`, which are told the facts that
             :class:`~fdkd.algorithms.facts.TapFacts` knows of the two models.
         data_preprocessor: Config of the preprocessor.
@@ -44,7 +44,7 @@ class CrossModalDistiller(Algorithm):
         super().__init__(student['modality'], student['model'], data_preprocessor)
         if 'checkpoint' not in teacher:
             raise without_checkpoint(teacher)
-        self.teacher_modality = teacher['modality']
+        self.teacher_modality, self._untrained = teacher['modality'], teacher['checkpoint'] is None
         self._frozen = Frozen(build_teacher(teacher, self.student))
         names = tapped(losses)
         student_paths = resolve_taps(self.student, names, student.get('taps'))
@@ -78,8 +78,10 @@ class CrossModalDistiller(Algorithm):
         return super()._apply(fn, recurse)
 
     def init_weights(self) -> None:
-        """Initialises the student; the teacher came with its weights."""
+        """Initialises the student, as under any teacher, and then a teacher that came without weights."""
         self.student.init_weights()
+        if self._untrained:
+            self.teacher.init_weights()
 
     def loss(self, inputs: dict[str, Tensor], data_samples: list) -> dict[str, Tensor]:
         """The student's task losses and ``NAME.loss...`` for each distillation loss."""

@@ -50,7 +50,8 @@ def build_teacher(teacher: dict[str, Any], student: nn.Module) -> nn.Module:
 
     Args:
         teacher: ``modality``, ``model`` or ``config``, and ``checkpoint``; ``checkpoint=None`` leaves random weights,
-            which only benchmarks and tests can want. ``unsafe_checkpoint=True`` unpickles it without restriction.
+            for a teacher that trains from scratch, as a control, and in benchmarks. ``unsafe_checkpoint=True``
+            unpickles it without restriction.
         student: The built student.
 
     Raises:

@@ -1,5 +1,6 @@
 """The teacher is part of the job: found where it was trained before, or trained first."""
 
+import copy
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -13,6 +14,9 @@ from fdkd.checkpoint import read_checkpoint
 from fdkd.engine.runner import STUDENT_FILE
 from fdkd.errors import CheckpointError, ConfigError
 
+#: Given in place of a checkpoint: a teacher with the random weights that a training from scratch would start with.
+UNTRAINED = 'untrained'
+
 
 def ensure_teacher(
     cfg: Config,
@@ -23,13 +27,16 @@ def ensure_teacher(
 ) -> None:
     """Fills ``cfg.model.teacher.checkpoint``: the given one, one that is already there, or one trained now.
 
+    For :data:`UNTRAINED`, a control, it is ``None``, and all pretrained weights are taken off the teacher's model; its
+    weights then follow the run's seed.
+
     A finished run of the teacher's config with the same options is found under ``root`` by the hash of everything that
     decides its weights: in the folder of a run that the user made, or in the one beside it that this function makes.
 
     Args:
         cfg: Config of the student's run.
         options: Options of the run, which hold for the teacher too.
-        given: A checkpoint from the command line.
+        given: A checkpoint from the command line, or :data:`UNTRAINED`.
         root: Folder of all runs.
         train: Trains ``config`` with ``options`` into a folder; called on every rank.
 
@@ -39,6 +46,9 @@ def ensure_teacher(
     teacher = cfg.model.teacher
     teacher_options = replace(all_options(cfg, options), cfg_options={})
     teacher_cfg = complete_teacher(cfg, teacher_options)
+    if given == UNTRAINED:
+        _take_off_weights(cfg)
+        return
     if given or teacher.get('checkpoint'):
         teacher.checkpoint = str(given or teacher.checkpoint)
         return
@@ -83,6 +93,20 @@ def complete_teacher(cfg: Config, options: RunOptions) -> Config | None:
         )
     teacher.model = teacher_cfg.model.model
     return teacher_cfg
+
+
+def _take_off_weights(cfg: Config) -> None:
+    """Leaves the teacher neither a checkpoint nor pretrained weights.
+
+    Raises:
+        ConfigError: If its model is not stated.
+    """
+    teacher = cfg.model.teacher
+    if 'model' not in teacher:
+        raise ConfigError(f'--teacher {UNTRAINED}: the teacher of modality {teacher.modality!r} states no model')
+    bare = Config({'model': copy.deepcopy(teacher.model)})  # the student's config may be the very same object
+    RunOptions(pretrained='none').apply(bare)
+    teacher.model, teacher.checkpoint = bare.model, None
 
 
 def _locate(config: str, student_config: str) -> Path:

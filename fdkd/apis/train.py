@@ -35,7 +35,8 @@ def train(
         config: Config file.
         options: What this run changes, for the teacher as well.
         work_dir: Where checkpoints, logs and results go; default ``work_dirs/FOLDER/NAME`` after the config.
-        teacher: Checkpoint of the teacher to use instead of the config's.
+        teacher: Checkpoint of the teacher to use instead of the config's, or ``'untrained'`` for one with random
+            weights.
         resume: Continue the run in ``work_dir`` from its newest checkpoint; starts anew where there is none.
         launcher: ``'none'``, ``'pytorch'``, ``'slurm'`` or ``'mpi'``.
         unsafe_checkpoint: Unpickle checkpoints without restriction.

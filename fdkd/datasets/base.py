@@ -2,7 +2,7 @@
 
 import random
 import zlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from mmengine.dataset import BaseDataset
 
+from fdkd.datasets.mispair import check_mispair, mispaired
 from fdkd.errors import DataError
 
 
@@ -52,19 +53,26 @@ class MultimodalDataset(BaseDataset):
     Args:
         data_root: Folder of the data set.
         split: Name of the split.
-        modalities: Modalities to load, a subset of ``MODALITIES``; files of the others are never touched.
+        modalities: Modalities to load, a subset of ``MODALITIES``, each once however often it is named; files of the
+            others are never touched.
         pipeline: Configs of transforms. Those of a modality that is not loaded are not even built: a student must not
             need the tokenizer of its teacher.
         indices: Use the first so many samples, or the samples at these indices.
         test_mode: Whether the samples are for evaluation.
-        optional: What a sample may lack: modalities, or ``'label'``. Distillation trains on such gaps.
+        optional: What a sample may lack: modalities, or ``'label'``. Distillation trains on such gaps. A modality that
+            is loaded alone, as where a teacher sees what its student sees, is never optional.
+        mispair: For each modality named, give every sample the value of another sample of the split: of ``'any'``
+            other, or of one with the same label (``'class'``); see :func:`~fdkd.datasets.mispair.mispaired`. Which one
+            is the same in every run. Labels, augmentation and the other modalities stay; modalities that are not loaded
+            count for nothing. With ``indices``, the samples that they choose swap among themselves.
 
     Attributes:
         notices: Sentences about the data that every training says at its start.
         counts: What became of the listed samples, by name.
 
     Raises:
-        DataError: If a modality is unknown, or none is asked for.
+        DataError: If a modality is unknown, or none is asked for, or no sample can swap.
+        ConfigError: If ``mispair`` cannot be meant.
     """
 
     MODALITIES: tuple[str, ...] = ()
@@ -78,11 +86,15 @@ class MultimodalDataset(BaseDataset):
         indices: int | Sequence[int] | None = None,
         test_mode: bool = False,
         optional: Sequence[str] = (),
+        mispair: Mapping[str, str] | None = None,
     ) -> None:
-        self.split, self.optional = split, tuple(optional)
+        self.split = split
         self.notices: list[str] = []
         self.counts: dict[str, int] = {}
-        self.modalities = tuple(self.MODALITIES if modalities is None else modalities)
+        self.modalities = tuple(dict.fromkeys(self.MODALITIES if modalities is None else modalities))
+        alone = self.modalities if len(self.modalities) == 1 else ()
+        self.optional = tuple(name for name in optional if name not in alone)
+        self.mispair = check_mispair({} if mispair is None else mispair, self.MODALITIES, type(self).__name__)
         if not self.modalities or set(self.modalities) - set(self.MODALITIES):
             raise DataError(
                 f'{type(self).__name__}: asked for the modalities {list(self.modalities)}, '
@@ -95,6 +107,19 @@ class MultimodalDataset(BaseDataset):
             indices=indices,
             test_mode=test_mode,
         )
+
+    def filter_data(self) -> list[dict]:
+        """What of the listed samples is used, mispaired as asked: MMEngine's step between listing and storing."""
+        if self._indices is not None:
+            self.data_list, self._indices = self._get_unserialized_subset(self._indices), None
+        samples, name = self.data_list, type(self).__name__
+        for modality, kind in self.mispair.items():
+            if modality in self.modalities:
+                samples, alone = mispaired(samples, modality, kind, name)
+                kept = f', but for {alone:,} that are alone with their label or have none' if alone else ''
+                like = ' with the same label' if kind == 'class' else ''
+                self.notices.append(f"{name} {self.split}: mispaired, {modality} is another sample's{like}{kept}")
+        return samples
 
     def _concerns(self, step: dict | Callable) -> bool:
         """Whether a step of the pipeline belongs to a modality that is loaded, or to none."""

@@ -224,3 +224,68 @@ def test_a_pair_without_a_label_adds_its_distillation_alone():
     task = model.student(inputs['rgb'][1:], samples[1:], mode='loss')
     assert losses['feat.loss'].item() == pytest.approx(labelled['feat.loss'].item(), rel=1e-6)
     assert losses['decode.loss_ce'].item() == pytest.approx(task['decode.loss_ce'].item(), rel=1e-4)
+
+
+def same_modality():
+    models = copy.deepcopy(SEGMENTORS)
+    for model in models.values():
+        model.backbone.init_cfg = None
+        model.decode_head.dropout_ratio = model.auxiliary_head.dropout_ratio = 0.0
+    part = dict(modality='rgb', model=models['rgb'])
+    losses = {'feat': FEAT}
+    return MODELS.build(
+        ConfigDict(type='CrossModalDistiller', student=part, teacher=dict(part, checkpoint=None), losses=losses)
+    )
+
+
+def test_a_teacher_may_see_what_its_student_sees():
+    torch.manual_seed(0)
+    model = same_modality().eval()
+    inputs, samples = batch(modalities=('rgb',))
+    losses = model.loss(inputs, samples)
+    with torch.no_grad():
+        expected = mse_loss(pre_relu(model.student, inputs['rgb']), pre_relu(model.teacher, inputs['rgb']))
+    assert losses['feat.loss'].item() == pytest.approx(expected.item(), rel=1e-4)
+    model.teacher.load_state_dict(model.student.state_dict())
+    assert model.loss(inputs, samples)['feat.loss'].item() < 1e-9
+
+
+def weights(model):
+    return {name: x.clone() for name, x in model.state_dict().items()}
+
+
+def equal(one, other):
+    return all(one[name].equal(other[name]) for name in one)
+
+
+def test_an_untrained_teacher_is_initialised_after_its_student_and_follows_the_seed():
+    def built(seed):
+        torch.manual_seed(seed)
+        model = same_modality()
+        model.init_weights()
+        return weights(model.student), weights(model.teacher)
+
+    (student, teacher), again, other = built(3), built(3), built(4)
+    assert equal(student, again[0])
+    assert equal(teacher, again[1])
+    assert not equal(teacher, other[1])
+    assert not equal(teacher, student)
+    deviation = teacher['backbone.layer4.0.conv2.weight'].std().item()
+    assert deviation == pytest.approx((2 / (512 * 9)) ** 0.5, rel=0.01)  # Kaiming-normal, fan-out, as of students
+
+
+def test_a_trained_teacher_is_not_initialised(tmp_path):
+    torch.manual_seed(0)
+    model = same_modality()
+    path = tmp_path / 'teacher.pth'
+    torch.save({'state_dict': model.teacher.state_dict()}, path)
+    config = copy.deepcopy(SEGMENTORS['rgb'])
+    config.backbone.init_cfg = None
+    part = dict(modality='rgb', model=config)
+    trained = MODELS.build(
+        ConfigDict(
+            type='CrossModalDistiller', student=part, teacher=dict(part, checkpoint=str(path)), losses={'feat': FEAT}
+        )
+    )
+    trained.init_weights()
+    assert equal(weights(model.teacher), weights(trained.teacher))

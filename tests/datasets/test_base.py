@@ -154,3 +154,18 @@ def test_steps_of_a_modality_that_is_not_loaded_are_not_built(nyu_root):
     steps = [dict(type='LoadArray', modality='depth'), dict(type='NoSuchStep', modality='rgb')]
     dataset = NYUDepthV2(nyu_root, 'train', modalities=['depth'], pipeline=steps)
     assert [type(step).__name__ for step in dataset.pipeline.transforms] == ['LoadArray']
+
+
+def test_a_modality_that_is_named_twice_is_loaded_once(nyu_root):
+    dataset = NYUDepthV2(nyu_root, 'train', modalities=['depth', 'depth'], optional=['depth', 'label'])
+    assert dataset.modalities == ('depth',)
+    assert dataset.get_data_info(0)['present'] == ('depth', 'label')
+
+
+def test_a_modality_that_is_loaded_alone_is_not_optional(nyu_copy):
+    (nyu_copy / 'depth' / '0002.png').unlink()
+    (nyu_copy / 'label40' / '0003.png').unlink()
+    with pytest.raises(DataError, match=r'train.txt names 1 files that do not exist: .*0002.png'):
+        NYUDepthV2(nyu_copy, 'train', modalities=['depth', 'depth'], optional=['depth', 'label'])
+    gappy = NYUDepthV2(nyu_copy, 'train', modalities=['rgb', 'depth'], optional=['depth', 'label'])
+    assert [gappy.get_data_info(index)['present'] for index in (1, 2)] == [('rgb', 'label'), ('rgb', 'depth')]

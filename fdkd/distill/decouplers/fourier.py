@@ -98,14 +98,17 @@ class FourierDecoupler(nn.Module):
             # Taken off first: a constant then has empty bands, not bands of the rounding errors of a large mean, which
             # standardisation would blow up to unit norm.
             x = x - mean
-            if len(dims) == 2 and self.mask == 'radial':
-                smooth = _radial_lowpass(x, self.cutoff)
-            else:
-                smooth = x
-                for dim in dims:
-                    smooth = _lowpass(smooth, dim, self.cutoff)
+            smooth = self.smooth(x, dims)
             low = smooth - smooth.mean(dims, keepdim=True)
             return low + mean if self.keep_dc else low, x - smooth
+
+    def smooth(self, x: Tensor, dims: tuple[int, ...]) -> Tensor:
+        """``x`` with the bins of the low band along ``dims``, DC included. ``x`` is at least float32."""
+        if len(dims) == 2 and self.mask == 'radial':
+            return keep_bins(x, dims, _radial_mask(*x.shape[-2:], self.cutoff, x.device))
+        for dim in dims:
+            x = _lowpass(x, dim, self.cutoff)
+        return x
 
 
 def _lowpass(x: Tensor, dim: int, cutoff: float) -> Tensor:
@@ -150,6 +153,28 @@ def _radial_mask(height: int, width: int, cutoff: float, device: torch.device) -
     return (torch.hypot(fy[:, None], fx) <= cutoff + 1e-9 / math.hypot(height, width)).to(device)
 
 
-def _radial_lowpass(x: Tensor, cutoff: float) -> Tensor:
-    spectrum = torch.fft.rfft2(x) * _radial_mask(*x.shape[-2:], cutoff, x.device)
-    return torch.fft.irfft2(spectrum, s=x.shape[-2:])
+def low_mask(sizes: tuple[int, ...], cutoff: float, mask: str) -> Tensor:
+    """The bins of the low band, DC included, in the half spectrum of a real signal of these sizes.
+
+    Args:
+        sizes: One or two lengths.
+        cutoff: As of :class:`FourierDecoupler`.
+        mask: Likewise; one dimension has one shape.
+
+    Returns:
+        Bool ``[n // 2 + 1]`` or ``[H, W // 2 + 1]``, on the CPU, where the axes before the last have every bin.
+    """
+    if len(sizes) == 2 and mask == 'radial':
+        return _radial_mask(*sizes, cutoff, torch.device('cpu'))
+    low = torch.ones((), dtype=torch.bool)
+    for axis, n in enumerate(sizes):
+        bins = torch.arange(n // 2 + 1 if axis == len(sizes) - 1 else n)
+        low = low[..., None] & (torch.minimum(bins, n - bins) < _low_bins(n, cutoff))
+    return low
+
+
+def keep_bins(x: Tensor, dims: tuple[int, ...], mask: Tensor) -> Tensor:
+    """``x`` with those frequencies along ``dims`` where ``mask``, bool over their half spectrum, is true."""
+    sizes = [x.shape[dim] for dim in dims]
+    after = x.ndim - dims[-1] - 1
+    return torch.fft.irfftn(torch.fft.rfftn(x, dim=dims) * mask[(..., *[None] * after)], s=sizes, dim=dims)
