@@ -35,6 +35,28 @@ def band_cka(x: Tensor, y: Tensor, decoupler: nn.Module | None = None, debiased:
     return {name: linear_cka(*pair, debiased) for name, pair in zip(('original', 'low', 'high'), pairs, strict=True)}
 
 
+def shuffled_contrast(x: Tensor, y: Tensor, orders: int = 100, seed: int = 0) -> Tensor:
+    """What CKA of the low minus CKA of the high band is when the channels of one model stand in another order.
+
+    The order of channels is arbitrary, so a contrast (:func:`band_cka`) that means something lies outside of these.
+
+    Args:
+        x: Features of one model, ``[N, D]``, whose channels are put in random orders.
+        y: Those of the other, ``[N, D]``.
+        orders: How many orders are drawn.
+        seed: Of the draws.
+
+    Returns:
+        The debiased contrast in each order, ``[orders]``, float64.
+    """
+    generator = torch.Generator().manual_seed(seed)
+    contrasts = []
+    for _ in range(orders):
+        bands = band_cka(x[:, torch.randperm(x.shape[1], generator=generator)], y, debiased=True)
+        contrasts.append(bands['low'] - bands['high'])
+    return torch.tensor(contrasts, dtype=torch.float64)
+
+
 @dataclass(frozen=True)
 class Profile:
     """CKA by frequency band.

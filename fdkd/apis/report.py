@@ -43,6 +43,8 @@ def report(runner: Runner) -> dict[str, Any]:
             if is_main_process():
                 print(f'the teacher is not scored: {error}')
     about = {'epoch': runner.epoch, 'selection': 'last epoch'}
+    if shares := runner.message_hub.get_info('gradient_share'):  # where GradientShareHook measured them
+        about['gradient_share'] = shares
     results = present(cfg, models, evaluations, about, Path(runner.work_dir))
     if is_main_process():
         print(f'results, pictures, log and checkpoints: {os.path.relpath(runner.work_dir)}')
@@ -66,7 +68,7 @@ def present(
         cfg: Config of the run.
         models: What was evaluated, by ``'student'`` and ``'teacher'``.
         evaluations: What was found, by the same names.
-        about: ``epoch`` and ``selection``: whose weights these are.
+        about: What ``results.json`` says beside the figures: ``epoch`` and ``selection``, whose weights these are.
         folder: Where the files go; made where absent.
 
     Returns:
@@ -114,4 +116,6 @@ def write_results(results: dict[str, Any], folder: Path) -> None:
 def _without_nan(node: Any) -> Any:
     if isinstance(node, dict):
         return {key: _without_nan(value) for key, value in node.items()}
+    if isinstance(node, list):
+        return [_without_nan(value) for value in node]
     return None if isinstance(node, float) and not math.isfinite(node) else node

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from fdkd.analysis.cka import linear_cka
-from fdkd.analysis.spectrum import StreamingProfile, band_cka, hartley, spectral_profile
+from fdkd.analysis.spectrum import StreamingProfile, band_cka, hartley, shuffled_contrast, spectral_profile
 from fdkd.distill.decouplers import FourierDecoupler
 from fdkd.errors import FdkdError, LossError
 
@@ -119,3 +119,24 @@ def test_arguments_without_a_meaning_are_refused():
         spectral_profile(*draw((6, 9), (6, 9)), 2, 'spatial')
     with pytest.raises(FdkdError, match='one row for each sample'):
         spectral_profile(*draw((6, 8), (7, 8)), 2)
+
+
+def test_a_shuffled_contrast_is_that_of_reordered_channels():
+    x, y = draw((40, 16), (40, 12))
+    generator = torch.Generator().manual_seed(3)
+    expected = []
+    for _ in range(2):
+        bands = band_cka(x[:, torch.randperm(16, generator=generator)], y, debiased=True)
+        expected.append(bands['low'] - bands['high'])
+    assert shuffled_contrast(x, y, orders=2, seed=3).tolist() == expected
+    assert expected[0] != expected[1]
+
+
+def test_what_two_models_share_in_low_frequencies_alone_stands_out_of_the_shuffled():
+    common, x, y = draw((200, 32), (200, 32), (200, 32))
+    low = FourierDecoupler()(common)[0]
+    models = [low + FourierDecoupler()(z)[1] for z in (x, y)]
+    bands = band_cka(*models, debiased=True)
+    shuffled = shuffled_contrast(*models, orders=30)
+    assert bands['low'] - bands['high'] > 0.8
+    assert shuffled.max() < 0.7

@@ -87,6 +87,7 @@ def config(**changes):
     return Config(
         {
             'config_hash': '0' * 12,
+            'data_hash': 'f' * 12,
             'randomness': {'seed': 3},
             'train_cfg': {'max_epochs': 7},
             'model': {'teacher': {'checkpoint': 'teacher.pth'}},
@@ -107,6 +108,7 @@ def test_the_description_says_how_the_figures_were_made(monkeypatch):
         'epochs': 7,
         'teacher_checkpoint': 'teacher.pth',
         'data_root': 'data',
+        'data_hash': 'f' * 12,
         'seconds': 12.5,
         **where,
     }

@@ -325,7 +325,7 @@ def test_a_tap_that_reads_no_tensor_is_named():
 def test_a_training_logs_the_shares(tmp_path):
     config = write_configs(tmp_path, write_motions(tmp_path / 'motions'))
     changes = {'default_hooks.share': dict(type='GradientShareHook', interval=2), 'default_hooks.logger.interval': 1}
-    train(config, RunOptions(cfg_options=changes), work_dir=tmp_path / 'run', teacher='untrained')
+    results = train(config, RunOptions(cfg_options=changes), work_dir=tmp_path / 'run', teacher='untrained')
     lines = next((tmp_path / 'run').glob('*/vis_data/scalars.json')).read_text().splitlines()
     lines = [json.loads(line) for line in lines if 'grad_norm' in line]
     shares = [{name: x for name, x in line.items() if name.startswith('grad_share/')} for line in lines]
@@ -338,5 +338,6 @@ def test_a_training_logs_the_shares(tmp_path):
     assert shares[1] != shares[2]  # the last measurement, not a mean
     epochs = read_checkpoint(tmp_path / 'run' / 'epoch_1.pth')['gradient_share']['epochs']
     assert len(epochs) == 1
+    assert results['gradient_share'] == {name: [mean] for name, mean in epochs[0].items()}
     for name, mean in epochs[0].items():
         assert mean == pytest.approx(sum(line[f'grad_share/{name}'] for line in shares[1:]) / 2, abs=1e-4)
