@@ -15,6 +15,7 @@ from fdkd.analysis.cutoff import Suggestion
 from fdkd.analysis.embedding import Embedding
 from fdkd.analysis.scale import Scale
 from fdkd.analysis.spectrum import Profile
+from fdkd.files import written_whole
 
 #: Okabe and Ito's colours, which people with any common colour blindness can tell apart.
 COLOURS = ('#0072B2', '#D55E00', '#009E73', '#CC79A7', '#E69F00', '#56B4E9', '#000000', '#F0E442')
@@ -209,9 +210,8 @@ def weight_figure(accuracy: np.ndarray, low: Sequence[float], high: Sequence[flo
 
 def write_figure(path: Path, figure: Figure) -> None:
     """Writes a figure as a PNG, in one step."""
-    partial = path.with_name(f'{path.name}.partial')
-    figure.savefig(partial, format='png', dpi=120)
-    partial.replace(path)
+    with written_whole(path) as partial:
+        figure.savefig(partial, format='png', dpi=120)
 
 
 def _figure(width: float, height: float) -> Figure:

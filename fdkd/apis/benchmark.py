@@ -1,10 +1,8 @@
 """What the benchmarks share: generated batches, paired timings and intervals."""
 
-import json
 import random
 import time
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -131,10 +129,3 @@ def median_interval(values: Sequence[float], seed: int = 0) -> Interval:
     medians = np.median(np.random.default_rng(seed).choice(values, (10_000, len(values))), axis=1)
     low, high = np.quantile(medians, [0.025, 0.975])
     return Interval(float(np.median(values)), float(low), float(high), len(values))
-
-
-def write_json(path: Path, figures: Mapping[str, Any]) -> None:
-    """Writes ``figures`` in one step, so that the file is the old one or the new one."""
-    partial = path.with_name(f'{path.name}.partial')
-    partial.write_text(json.dumps(figures, indent=2, allow_nan=False) + '\n')
-    partial.replace(path)

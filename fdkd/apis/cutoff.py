@@ -1,7 +1,5 @@
 """The cutoff of FD-CMKD that trained models of a pair suggest, from training or validation data."""
 
-import json
-import math
 from pathlib import Path
 from typing import Any, Literal
 
@@ -15,6 +13,7 @@ from fdkd.apis.config import load_config
 from fdkd.apis.features import TrainedModel, feature_batches, split_loader
 from fdkd.apis.options import RunOptions
 from fdkd.errors import ConfigError
+from fdkd.files import finite, write_json
 
 PROFILE_FILE = 'spectral_cka.json'
 PICTURE_FILE = 'profile.png'
@@ -93,8 +92,8 @@ def _record(profile: Profile, suggestion: Suggestion, models: list[TrainedModel]
     roles = ('student', 'teacher')
     return {
         'edges': list(profile.edges),
-        'cka': _finite(profile.cka),
-        'debiased': _finite(profile.debiased),
+        'cka': finite(profile.cka),
+        'debiased': finite(profile.debiased),
         'energy': {role: list(share) for role, share in zip(roles, profile.energy, strict=True)},
         **{role: model.modality for role, model in zip(roles, models, strict=True)},
         'samples': profile.samples,
@@ -104,16 +103,9 @@ def _record(profile: Profile, suggestion: Suggestion, models: list[TrainedModel]
     }
 
 
-def _finite(values: tuple[float, ...]) -> list[float | None]:
-    """JSON has no NaN."""
-    return [value if math.isfinite(value) else None for value in values]
-
-
 def _write(record: dict[str, Any], profile: Profile, suggestion: Suggestion, folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
-    partial = folder / f'{PROFILE_FILE}.partial'
-    partial.write_text(json.dumps(record, indent=2) + '\n')
-    partial.replace(folder / PROFILE_FILE)
+    write_json(folder / PROFILE_FILE, record)
     names = (f'student ({record["student"]})', f'teacher ({record["teacher"]})')
     write_figure(folder / PICTURE_FILE, profile_figure(profile, suggestion, names))
 

@@ -1,7 +1,5 @@
 """What a run leaves behind: a table, pictures and a JSON file."""
 
-import json
-import math
 import os
 from pathlib import Path
 from types import ModuleType
@@ -18,6 +16,7 @@ from fdkd.apis.provenance import environment, seconds_running
 from fdkd.engine.runner import Runner
 from fdkd.errors import DataError
 from fdkd.evaluation import ClassificationMetric
+from fdkd.files import finite, write_json
 
 RESULTS_FILE = 'results.json'
 
@@ -79,9 +78,9 @@ def present(
     results = {**description(cfg), **about, **scores}
     if is_main_process():
         folder.mkdir(parents=True, exist_ok=True)
-        write_results(results, folder)
         task = presentation(metrics['student'])
         task.draw(cfg, models, metrics, folder)
+        write_results(results, folder)  # last: where it is, all is there
         print(task.table(results))
     return results
 
@@ -108,14 +107,4 @@ def description(cfg: Config) -> dict[str, Any]:
 
 def write_results(results: dict[str, Any], folder: Path) -> None:
     """Writes ``results.json`` in one step; undefined figures (classes that never occur) become null."""
-    partial = folder / f'{RESULTS_FILE}.partial'
-    partial.write_text(json.dumps(_without_nan(results), indent=2) + '\n')
-    partial.replace(folder / RESULTS_FILE)
-
-
-def _without_nan(node: Any) -> Any:
-    if isinstance(node, dict):
-        return {key: _without_nan(value) for key, value in node.items()}
-    if isinstance(node, list):
-        return [_without_nan(value) for value in node]
-    return None if isinstance(node, float) and not math.isfinite(node) else node
+    write_json(folder / RESULTS_FILE, finite(results))

@@ -9,6 +9,8 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
+from fdkd.files import written_whole
+
 #: With more classes, names would be too small to read.
 NAMED_CLASSES = 50
 #: With more classes, figures would not fit into the cells.
@@ -44,9 +46,8 @@ def confusion_figure(matrices: Mapping[str, np.ndarray], classes: Sequence[str])
 
 def write_confusion(path: Path, matrices: Mapping[str, np.ndarray], classes: Sequence[str]) -> None:
     """Writes :func:`confusion_figure` as a PNG, in one step."""
-    partial = path.with_name(f'{path.name}.partial')
-    confusion_figure(matrices, classes).savefig(partial, format='png', dpi=120)
-    partial.replace(path)
+    with written_whole(path) as partial:
+        confusion_figure(matrices, classes).savefig(partial, format='png', dpi=120)
 
 
 def _draw(panel: Axes, shares: np.ndarray, classes: Sequence[str]) -> None:

@@ -8,6 +8,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
+from fdkd.files import written_whole
 from fdkd.labels import VOID
 
 LEGEND_ENTRIES = 16
@@ -61,6 +62,5 @@ def write_picture(
     patches = [Patch(color=np.array(palette[index]) / 255, label=classes[index]) for index in shown]
     figure.legend(handles=patches, loc='lower center', ncols=legend_columns, fontsize='small', frameon=False)
     figure.tight_layout(rect=(0, legend_height / (height + legend_height), 1, 1))
-    partial = path.with_name(f'{path.name}.partial')
-    figure.savefig(partial, format='png', dpi=100)
-    partial.replace(path)
+    with written_whole(path) as partial:
+        figure.savefig(partial, format='png', dpi=100)

@@ -12,6 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
+from fdkd.files import written_whole
 from fdkd.labels import UNLABELLED
 
 SPREAD, MISTAKES = 6, 4
@@ -118,11 +119,9 @@ def samples_figure(groups: Mapping[str, Sequence[Sample]]) -> Figure:
 
 def write_samples(path: Path, groups: Mapping[str, Sequence[Sample]]) -> None:
     """Writes :func:`samples_figure` as a PNG, in one step."""
-    partial = path.with_name(f'{path.name}.partial')
-    with warnings.catch_warnings():
+    with written_whole(path) as partial, warnings.catch_warnings():
         warnings.filterwarnings('ignore', r'Glyph \d+ .* missing')  # a tweet may hold any character
         samples_figure(groups).savefig(partial, format='png', dpi=100)
-    partial.replace(path)
 
 
 class _Wrapper(textwrap.TextWrapper):

@@ -11,6 +11,7 @@ from pathlib import Path
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from fdkd.errors import DataError
+from fdkd.files import written_whole
 from fdkd.report import charts, sections, summary
 from fdkd.report.config import Difference, differences
 from fdkd.report.predictions import mistakes
@@ -43,9 +44,8 @@ def report(work_dirs: Sequence[str | Path], out: str | Path) -> Path:
         print(f'note: {problem}', file=sys.stderr)
     out = Path(out)
     out.parent.mkdir(parents=True, exist_ok=True)
-    partial = out.with_name(f'{out.name}.partial')
-    partial.write_text(render(runs, problems), encoding='utf-8', errors='backslashreplace')
-    partial.replace(out)
+    with written_whole(out) as partial:
+        partial.write_text(render(runs, problems), encoding='utf-8', errors='backslashreplace')
     return out
 
 

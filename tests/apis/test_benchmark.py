@@ -1,6 +1,5 @@
 """What benchmarks share; nothing is timed here."""
 
-import json
 from itertools import permutations
 
 import numpy as np
@@ -125,22 +124,3 @@ def test_batch_is_repeatable_and_its_samples_differ(batch):
 def test_unknown_modality_is_an_error():
     with pytest.raises(ConfigError, match=r"\['smell'\], only for rgb, depth, audio, noisy, visual"):
         benchmark.synthetic_batch(('rgb', 'smell'), 40, (WIDTH, HEIGHT), batch_size=1)
-
-
-def test_json_is_read_back(tmp_path):
-    path = tmp_path / 'figures.json'
-    path.write_text('old')
-    benchmark.write_json(path, {'ratio': benchmark.Interval(1.0, 0.9, 1.1, 10)._asdict(), 'none': None})
-    assert json.loads(path.read_text()) == {
-        'ratio': {'median': 1.0, 'low': 0.9, 'high': 1.1, 'count': 10},
-        'none': None,
-    }
-    assert list(tmp_path.iterdir()) == [path]
-
-
-def test_json_without_a_meaning_keeps_the_old_file(tmp_path):
-    path = tmp_path / 'figures.json'
-    path.write_text('old')
-    with pytest.raises(ValueError, match='JSON compliant'):
-        benchmark.write_json(path, {'ratio': float('nan')})
-    assert path.read_text() == 'old'

@@ -34,6 +34,7 @@ from fdkd.apis import benchmark
 from fdkd.apis.cli import guarded, positive
 from fdkd.apis.provenance import environment
 from fdkd.errors import FdkdError
+from fdkd.files import write_json
 
 GOAL = 0.95
 #: Seconds that one measurement lasts at least: far beyond what the clock and the progress bar disturb.
@@ -68,7 +69,7 @@ def main() -> None:
         figures |= {'goal': GOAL, 'losses': losses}
         print(table(figures))
     if args.json:
-        benchmark.write_json(args.json, figures)
+        write_json(args.json, figures)
 
 
 def measure(method: str, size: str, shapes: dict[str, Any], repeats: int) -> dict[str, Any]:

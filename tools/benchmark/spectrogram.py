@@ -25,6 +25,7 @@ from fdkd.apis.cli import guarded, positive
 from fdkd.apis.provenance import environment
 from fdkd.datasets.transforms import Cached
 from fdkd.errors import ConfigError, FdkdError
+from fdkd.files import write_json
 from fdkd.registry import TRANSFORMS
 
 RATE = 16000
@@ -45,7 +46,7 @@ def main() -> None:
     figures = {**environment(), 'clips': args.clips, 'repeats': args.repeats, 'lengths': lengths}
     print(table(figures))
     if args.json:
-        benchmark.write_json(args.json, figures)
+        write_json(args.json, figures)
 
 
 def measure(folder: Path, seconds: int, clips: int, repeats: int) -> dict[str, Any]:

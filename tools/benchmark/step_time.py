@@ -40,6 +40,7 @@ from fdkd.apis.options import RunOptions
 from fdkd.apis.provenance import environment
 from fdkd.distill.taps import TapReader, resolve_taps
 from fdkd.errors import ConfigError, FdkdError
+from fdkd.files import write_json
 from fdkd.models import Classifier
 from fdkd.registry import MODELS
 
@@ -88,7 +89,7 @@ def main() -> None:
     }
     print(table(figures))
     if args.json:
-        benchmark.write_json(args.json, figures)
+        write_json(args.json, figures)
 
 
 def distillation_config(path: str, options: RunOptions) -> Config:

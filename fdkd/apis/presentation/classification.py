@@ -18,6 +18,7 @@ from fdkd.datasets.transforms.text import mended
 from fdkd.evaluation import ClassificationMetric
 from fdkd.evaluation.confusion import write_confusion
 from fdkd.evaluation.samples import Answer, Sample, View, choose, image, write_samples
+from fdkd.files import written_whole
 from fdkd.labels import UNLABELLED
 
 PICTURE_FILE = 'confusion.png'
@@ -56,14 +57,12 @@ def write_predictions(path: Path, predictions: Iterable[dict[str, Any]], classes
         predictions: As :class:`~fdkd.evaluation.ClassificationMetric` keeps them.
         classes: Names of the classes, which stand for the numbers; a sample without a label has an empty one.
     """
-    partial = path.with_name(f'{path.name}.partial')
-    with partial.open('w', encoding='utf-8', newline='') as file:
+    with written_whole(path) as partial, partial.open('w', encoding='utf-8', newline='') as file:
         writer = csv.writer(file, lineterminator='\n')
         writer.writerow(['sample_id', 'label', 'predicted', 'score'])
         for sample in predictions:
             label = '' if sample['label'] == UNLABELLED else classes[sample['label']]
             writer.writerow([sample['sample_id'], label, classes[sample['predicted']], f'{sample["score"]:.6f}'])
-    partial.replace(path)
 
 
 class _Album:

@@ -13,6 +13,7 @@ from fdkd.algorithms import Algorithm
 from fdkd.apis.presentation.layout import side_by_side
 from fdkd.evaluation import SegmentationMetric
 from fdkd.evaluation.picture import colourise, depth_image, write_picture
+from fdkd.files import written_whole
 
 PICTURE_FILE = 'predictions.png'
 IMAGES_FILE = 'images.npz'
@@ -54,10 +55,9 @@ def write_images(path: Path, images: dict[str, np.ndarray]) -> None:
         path: File to write.
         images: As :class:`~fdkd.evaluation.SegmentationMetric` keeps them.
     """
-    partial = path.with_name(f'{path.name}.partial')
-    with partial.open('wb') as file:  # given a name, NumPy would append .npz to it
+    # Given a name, NumPy would append .npz to it.
+    with written_whole(path) as partial, partial.open('wb') as file:
         np.savez_compressed(file, **images)
-    partial.replace(path)
 
 
 @torch.no_grad()
