@@ -159,6 +159,31 @@ def paired(a: Features, b: Features) -> None:
     raise DataError(f'features ({a.modality}, {b.modality}) that are not of the same samples: {found}')
 
 
+def common(a: Features, b: Features) -> tuple[Features, Features]:
+    """Both with the samples alone that both have, in the order of ``a``: a data set may lack some in one modality.
+
+    Raises:
+        DataError: If there is none.
+    """
+    if a.ids == b.ids:
+        return a, b
+    shared = set(a.ids) & set(b.ids)
+    order = [name for name in a.ids if name in shared]
+    if not order:
+        raise DataError(f'features ({a.modality}, {b.modality}) without a sample in common')
+    return tuple(_rows(features, [features.ids.index(name) for name in order]) for features in (a, b))
+
+
+def _rows(features: Features, rows: list[int]) -> Features:
+    index = torch.tensor(rows)
+    return replace(
+        features,
+        ids=tuple(features.ids[row] for row in rows),
+        labels=None if features.labels is None else features.labels[index],
+        taps=select_rows(features.taps, index),
+    )
+
+
 def split_loader(cfg: Config, split: Split, modalities: Sequence[str]) -> DataLoader:
     """The samples of a split in the data set's order, through the evaluation's pipeline, in some modalities.
 

@@ -7,6 +7,7 @@ import torch
 
 from fdkd.apis.config import config_hash, load_config, run_name
 from fdkd.apis.options import RunOptions
+from fdkd.datasets.fingerprint import walk
 from fdkd.errors import ConfigError
 from fdkd.registry import PARAM_SCHEDULERS
 
@@ -41,6 +42,7 @@ def test_the_hash_follows_the_data_and_not_where_they_lie(nyu_root, nyu_copy):
     assert here.config_hash == moved.config_hash
     assert here.data_hash == moved.data_hash
     (nyu_copy / 'train.txt').write_text('0001\n0002\n')
+    walk.cache_clear()
     changed = load_config(CONFIG, RunOptions(data_root=str(nyu_copy)))
     assert changed.data_hash != here.data_hash
     assert changed.config_hash != here.config_hash

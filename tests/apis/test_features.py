@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from fdkd.apis.config import load_config
-from fdkd.apis.features import TrainedModel, feature_batches, paired, read_features, split_loader
+from fdkd.apis.features import TrainedModel, common, feature_batches, paired, read_features, split_loader
 from fdkd.apis.options import RunOptions
 from fdkd.errors import CheckpointError, ConfigError, DataError
 from fdkd.registry import MODELS
@@ -155,6 +155,25 @@ def test_paired_compares_order_and_number(cfg, image):
         paired(features, replace(features, ids=features.ids[::-1]))
     with pytest.raises(DataError, match='6 and 5 samples'):
         paired(features, replace(features, ids=features.ids[:5]))
+
+
+def test_common_keeps_what_both_have(cfg, image):
+    features = read_features(cfg, image[0])
+    assert common(features, replace(features, modality='imu'))[0] is features
+    reordered = [4, 1, 3]
+    part = replace(
+        features,
+        ids=tuple(features.ids[row] for row in reordered),
+        labels=features.labels[reordered],
+        taps={'feat': features.taps['feat'][reordered]},
+    )
+    a, b = common(features, part)
+    assert a.ids == b.ids == tuple(features.ids[row] for row in sorted(reordered))
+    assert torch.equal(a.taps['feat'], features.taps['feat'][sorted(reordered)])
+    assert torch.equal(b.taps['feat'], a.taps['feat'])
+    assert torch.equal(b.labels, a.labels)
+    with pytest.raises(DataError, match='without a sample in common'):
+        common(features, replace(features, ids=tuple('abcdef')))
 
 
 def test_checkpoint_of_another_modality_is_refused(cfg, imu):

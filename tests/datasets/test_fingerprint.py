@@ -1,6 +1,11 @@
 import pytest
 
-from fdkd.datasets.fingerprint import data_hash
+from fdkd.datasets import fingerprint
+
+
+def data_hash(root):
+    fingerprint.walk.cache_clear()
+    return fingerprint.data_hash(root)
 
 
 @pytest.fixture
@@ -50,5 +55,19 @@ def test_a_linked_folder_is_followed(root, tmp_path):
     assert data_hash(linked) == data_hash(root)
 
 
+def test_a_link_that_leads_nowhere_is_a_file_like_others(root):
+    before = data_hash(root)
+    (root / 'audio' / 'b.wav').symlink_to(root / 'nowhere.wav')
+    (root / 'test.csv').symlink_to(root / 'nowhere.csv')
+    assert data_hash(root) not in (None, before)
+
+
 def test_no_folder_no_hash(tmp_path):
     assert data_hash(tmp_path / 'nowhere') is None
+
+
+def test_a_folder_is_walked_once(root):
+    before = data_hash(root)
+    (root / 'test.txt').write_text('')
+    assert fingerprint.data_hash(root) == before
+    assert data_hash(root) != before

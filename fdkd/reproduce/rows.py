@@ -1,0 +1,92 @@
+"""What the ledger keeps of a run, taken from the files that the run left."""
+
+import json
+import os
+import shlex
+from pathlib import Path
+from typing import Any
+
+from fdkd.apis.report import RESULTS_FILE
+from fdkd.engine.runner import STUDENT_FILE
+from fdkd.reproduce.runs import Job
+
+CONSOLE_FILE = 'console.log'
+#: How many lines of a failed run's console a row quotes.
+_QUOTED = 12
+#: What a row takes over from ``results.json`` as it is.
+_KEPT = (
+    'config_hash', 'commit', 'modified', 'date', 'device', 'threads', 'versions', 'selection', 'epoch', 'seconds',
+)  # fmt: skip
+
+
+def results_of(job: Job, work_dir: Path) -> dict[str, Any] | None:
+    """What ``results.json`` says, where the run ended, its weights are there and the file is of this very run."""
+    path = work_dir / RESULTS_FILE
+    try:
+        results = json.loads(path.read_text()) if path.is_file() and (work_dir / STUDENT_FILE).is_file() else {}
+    except ValueError:
+        return None
+    return results if results.get('config_hash') == job.cfg.config_hash else None
+
+
+def done_row(job: Job, results: dict[str, Any], work_dir: Path, root: Path, resumed: bool) -> dict[str, Any]:
+    """The row of a run that ended well.
+
+    Args:
+        job: The run.
+        results: What its ``results.json`` says.
+        work_dir: Its folder.
+        root: Folder of the ledger, which paths are relative to.
+        resumed: Whether ``seconds`` covers only its last part.
+    """
+    scores = {name: _scores(results[name]) for name in ('student', 'teacher') if name in results}
+    return {
+        **_head(job, 'done', work_dir, root),
+        **{key: results.get(key) for key in _KEPT},
+        'data_hash': job.cfg.data_hash,
+        'epochs': job.epochs,
+        'resumed': resumed,
+        **scores,
+        **{key: results[key] for key in ('gradient_share',) if key in results},
+        'resolved': _resolved(job),
+    }
+
+
+def failed_row(job: Job, code: int, work_dir: Path, root: Path) -> dict[str, Any]:
+    """The row of a run that ended with the exit status ``code``, with the end of its console."""
+    console = work_dir / CONSOLE_FILE
+    text = console.read_text(errors='replace') if console.is_file() else ''
+    return {**_head(job, 'failed', work_dir, root), 'exit_status': code, 'error': text.splitlines()[-_QUOTED:]}
+
+
+def tidy(work_dir: Path) -> None:
+    """Removes what only a continuation would need: a finished run keeps its models, curves, pictures and figures."""
+    for path in [*work_dir.glob('epoch_*.pth'), work_dir / 'last_checkpoint']:
+        path.unlink(missing_ok=True)
+
+
+def _head(job: Job, status: str, work_dir: Path, root: Path) -> dict[str, Any]:
+    taught = ['--teacher', f'runs/{job.teacher.name}/{STUDENT_FILE}'] if job.teacher else []
+    return {
+        'key': job.key,
+        'name': job.name,
+        'status': status,
+        'config': job.run.config,
+        'seed': job.run.seed,
+        'changes': dict(job.run.changes),
+        'teacher_key': job.teacher.key if job.teacher else None,
+        'command': f'python tools/train.py {shlex.join([job.run.config, *taught, *job.arguments[1:]])}',
+        'log': os.path.relpath(work_dir / CONSOLE_FILE, root),
+    }
+
+
+def _scores(scores: dict[str, Any]) -> dict[str, Any]:
+    """A model's scores, with the number of samples of each class instead of every class's figures."""
+    kept = {key: scores[key] for key in ('modality', 'samples', 'metrics', 'labelled', 'hits') if key in scores}
+    counts = [figures['count'] for figures in scores['per_class'].values() if 'count' in figures]
+    return {**kept, 'class_counts': counts} if counts else kept
+
+
+def _resolved(job: Job) -> dict[str, Any]:
+    """The complete config as plain values; what has no such form stands as text."""
+    return json.loads(json.dumps(job.cfg.to_dict(), default=str))

@@ -1,0 +1,146 @@
+"""What a table is made of: trainings, each known by everything that decides its figures."""
+
+import hashlib
+import json
+import os
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from mmengine.config import Config
+
+from fdkd.apis.config import load_config, run_name
+from fdkd.apis.options import RunOptions
+from fdkd.apis.teacher import UNTRAINED
+from fdkd.errors import DataError
+from fdkd.registry import ALGORITHMS
+
+
+@dataclass(frozen=True)
+class Run:
+    """One training.
+
+    Attributes:
+        config: Path of the config in the repository, for example ``'configs/feat/grid_visual_from_audio.py'``.
+        seed: Its seed.
+        changes: What else differs from the config, dotted key and value.
+        teacher: The run that leaves the teacher behind, :data:`~fdkd.apis.teacher.UNTRAINED`, or ``None`` where none
+            comes trained.
+    """
+
+    config: str
+    seed: int
+    changes: tuple[tuple[str, Any], ...] = ()
+    teacher: 'Run | str | None' = None
+
+
+@dataclass(frozen=True)
+class Job:
+    """A run that is ready to start.
+
+    Attributes:
+        run: The run.
+        teacher: The job that trains its teacher, or ``None``.
+        cfg: The complete config.
+        key: Twelve hexadecimal digits that change with anything that decides the figures: config, data, seed, test set
+            and teacher, but not where things lie.
+        name: Name of the folder, which begins with what a reader looks for.
+        arguments: What ``tools/train.py`` is called with, but for the folder and the teacher's checkpoint.
+    """
+
+    run: Run
+    teacher: 'Job | None'
+    cfg: Config
+    key: str
+    name: str
+    arguments: tuple[str, ...]
+
+    @property
+    def epochs(self) -> int:
+        """Length of the training."""
+        return self.cfg.train_cfg.max_epochs
+
+
+class Workshop:
+    """Turns runs into jobs, under options that are the same for all.
+
+    Args:
+        repository: Folder that ``configs/`` and ``tools/`` stand in.
+        options: What differs from every config; its ``epochs`` and ``seed`` are left to ``budget`` and the runs.
+        budget: Share of each config's epochs that is trained, at least one epoch.
+    """
+
+    def __init__(self, repository: Path, options: RunOptions | None = None, budget: float = 1.0) -> None:
+        self.repository, self.options, self.budget = repository, options or RunOptions(), budget
+        self.job = lru_cache(maxsize=None)(self._job)
+
+    def load(self, config: str) -> Config:
+        """A config of the repository under the common options."""
+        return load_config(self.repository / config, self.options)
+
+    def _job(self, run: Run) -> Job:
+        """The job of ``run`` and of its teacher.
+
+        Raises:
+            DataError: If the data are not there.
+            ConfigError: If a config cannot be meant.
+        """
+        options = replace(self.options, seed=run.seed, cfg_options=dict(run.changes))
+        if self.budget != 1:
+            options = replace(options, epochs=max(1, round(self.budget * self.load(run.config).train_cfg.max_epochs)))
+        cfg = load_config(self.repository / run.config, options)
+        if cfg.data_hash is None:
+            raise DataError(f'{cfg.train_dataloader.dataset.data_root}: no such folder')
+        given = run.teacher if _takes_teacher(cfg) else None
+        teacher = self.job(given) if isinstance(given, Run) else None
+        taught_by = teacher.key if teacher else given
+        network = None if teacher else self._teacher_network(cfg)
+        key = _digest([cfg.config_hash, taught_by, network, cfg.get('test_dataloader'), cfg.get('test_evaluator')])
+        folder, _, stem = run_name(run.config).partition('/')
+        changed = '-changed' if run.changes or given == UNTRAINED else ''
+        name = f'{folder}-{stem}{changed}-seed{run.seed}-{key}'
+        return Job(run, teacher, cfg, key, name, self._arguments(run, options, given))
+
+    def _teacher_network(self, cfg: Config) -> Any:
+        """The network of a teacher that no other run trains, which the config may name by a file alone."""
+        config = cfg.model.get('teacher', {}).get('config')
+        return self.load(config).model.model if config else None
+
+    def _arguments(self, run: Run, options: RunOptions, teacher: Run | str | None) -> tuple[str, ...]:
+        flags = {
+            '--seed': options.seed,
+            '--epochs': options.epochs,
+            '--data-root': options.data_root,
+            '--size': options.size and '{}x{}'.format(*options.size),
+            '--batch-size': options.batch_size,
+            '--pretrained': options.pretrained,
+            '--text-model': options.text_model,
+            '--workers': options.workers,
+        }
+        given = [text for flag, value in flags.items() if value is not None for text in (flag, str(value))]
+        changes = [f'{key}={value}' for key, value in run.changes]
+        return (
+            os.path.relpath(self.repository / run.config),
+            *given,
+            *(['--amp'] if options.amp else []),
+            *(['--teacher', UNTRAINED] if teacher == UNTRAINED else []),
+            *(['--cfg-options', *changes] if changes else []),
+        )
+
+
+def _takes_teacher(cfg: Config) -> bool:
+    return 'teacher' in cfg.model and ALGORITHMS.get(cfg.model.type).teacher_comes_trained
+
+
+def _digest(parts: Any) -> str:
+    """Where the data lie, and how fast they are read, has no say."""
+    text = json.dumps(_placeless(parts), sort_keys=True, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+def _placeless(node: Any) -> Any:
+    places = ('data_root', 'num_workers', 'persistent_workers', 'pin_memory')
+    if isinstance(node, dict):
+        return {key: _placeless(value) for key, value in node.items() if key not in places}
+    return [_placeless(value) for value in node] if isinstance(node, (list, tuple)) else node
