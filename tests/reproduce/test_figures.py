@@ -110,7 +110,7 @@ def test_figure_1_tells_what_random_orders_give(tmp_path, protocol, read):
     found = json.loads(path.read_text())['low minus high in random orders']['grid: noisy, visual']
     x, y = (read(*read.weights(Run(config, 1)), ['feat']).taps['feat'] for config in (SOUND, LIPS))
     contrasts = shuffled_contrast(x, y)
-    assert [found['mean'][1], found['std'][1]] == pytest.approx([contrasts.mean(), contrasts.std()])
+    assert [found['mean'][1], found['std'][1]] == pytest.approx([contrasts.mean().item(), contrasts.std().item()])
 
 
 def test_figure_2_has_every_model_of_the_first_seed(tmp_path, protocol, read):

@@ -8,6 +8,7 @@ import pytest
 from fdkd.apis.config import load_config
 from fdkd.apis.options import RunOptions
 from fdkd.apis.teacher import UNTRAINED
+from fdkd.datasets.fingerprint import walk
 from fdkd.errors import ConfigError, DataError
 from fdkd.reproduce.runs import Run, Workshop
 from tests.support.motions import read_table, write_motions, write_table
@@ -73,6 +74,7 @@ def test_moved_data_are_the_same_and_other_labels_are_not(repository, workshop, 
     rows = read_table(moved)
     rows[0]['label'] = 'run'
     write_table(moved, rows)
+    walk.cache_clear()
     job = Workshop(repository, RunOptions(data_root=str(moved))).job(RUN)
     assert job.key != workshop.job(RUN).key
     assert job.teacher.key != workshop.job(TEACHER).key

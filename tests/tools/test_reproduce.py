@@ -81,7 +81,7 @@ def test_failures_are_the_exit_status_and_tables_are_written_all_the_same(place,
     with pytest.raises(SystemExit) as stopped:
         call('table1', '--data', 'tiny', '--seeds', '0', '--methods', 'feat', '--out', 'here')
     assert stopped.value.code == '3 runs failed; they are tried again by the same command'
-    assert 'no training today' in (place / 'here' / 'table1.md').read_text()
+    assert 'no training today' in (place / 'here' / 'tiny-feat' / 'table1.md').read_text()
 
 
 def test_sigterm_ends_the_runs_as_well(place, call):
