@@ -114,7 +114,7 @@ class Prepared:
         """Runs what is missing, and returns the names of the runs that failed, with why."""
         if not self.missing:
             return {}
-        print(self._outlook(parallel))
+        print(self._outlook(parallel), flush=True)
         command = train_command(self.asked.repository)
         with Watch(len(self.missing)) as watch:
             executor = Executor(self.ledger, self.asked.root, command, parallel, watch.tell)

@@ -53,6 +53,7 @@ class Watch:
         self._ended += 1
         self._progress.update(self._all, completed=self._ended)
         self._progress.print(text, markup=False, highlight=False, soft_wrap=True)
+        sys.stdout.flush()  # a log is read while the runs go on
 
     def update(self, running: list[tuple[Job, Path]]) -> None:
         """Shows what is running."""
