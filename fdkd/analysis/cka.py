@@ -171,11 +171,11 @@ class _Grams:
         self.grams = [x @ x.T for x in centred]
 
     def hsic(self, p: int, q: int, debiased: bool) -> float:
-        k, l = self.grams[p], self.grams[q]  # noqa: E741
+        x, y = self.grams[p], self.grams[q]
         if not debiased:
-            return (k * l).sum().item()
-        k, l = (gram - gram.diagonal().diag() for gram in (k, l))  # noqa: E741
-        return _unbiased((k * l).sum(), k.sum() * l.sum(), k.sum(0) @ l.sum(0), len(k))
+            return (x * y).sum().item()
+        x, y = (gram - gram.diagonal().diag() for gram in (x, y))
+        return _unbiased((x * y).sum(), x.sum() * y.sum(), x.sum(0) @ y.sum(0), len(x))
 
     def energy(self, p: int) -> float:
         return self.grams[p].trace().item()

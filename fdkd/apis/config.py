@@ -30,7 +30,7 @@ _HASHED_KEYS = (
     'custom_hooks',
 )
 #: Entries below those keys that only say where things lie or how fast they are read; the data count by their hash.
-_NOT_HASHED = ('num_workers', 'persistent_workers', 'pin_memory', 'val_interval', 'data_root')
+NOT_HASHED = ('num_workers', 'persistent_workers', 'pin_memory', 'val_interval', 'data_root')
 
 
 def load_config(path: str | Path, options: RunOptions) -> Config:
@@ -74,7 +74,7 @@ def run_name(path: str | Path) -> str:
 
 def config_hash(cfg: Config) -> str:
     """Twelve hexadecimal digits that change with anything that decides the trained weights, the data included."""
-    decisive = _without({key: cfg.get(key) for key in (*_HASHED_KEYS, 'data_hash')}, _NOT_HASHED)
+    decisive = without({key: cfg.get(key) for key in (*_HASHED_KEYS, 'data_hash')}, NOT_HASHED)
     decisive['world_size'] = get_world_size()  # the total batch grows with it
     return hashlib.sha256(json.dumps(decisive, sort_keys=True, default=str).encode()).hexdigest()[:12]
 
@@ -130,9 +130,10 @@ def _add_tensorboard(cfg: Config) -> None:
         backends.append({'type': 'TensorboardVisBackend'})
 
 
-def _without(node: Any, keys: tuple[str, ...]) -> Any:
+def without(node: Any, keys: tuple[str, ...]) -> Any:
+    """``node`` without the entries of these keys, at any depth."""
     if isinstance(node, dict):
-        return {key: _without(value, keys) for key, value in node.items() if key not in keys}
+        return {key: without(value, keys) for key, value in node.items() if key not in keys}
     if isinstance(node, (list, tuple)):
-        return [_without(value, keys) for value in node]
+        return [without(value, keys) for value in node]
     return node

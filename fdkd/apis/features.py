@@ -143,22 +143,6 @@ def read_features(
     )
 
 
-def paired(a: Features, b: Features) -> None:
-    """Checks that row ``i`` of both is of the same sample.
-
-    Raises:
-        DataError: If the ids or their order differ.
-    """
-    if a.ids == b.ids:
-        return
-    place = next((i for i, (x, y) in enumerate(zip(a.ids, b.ids, strict=False)) if x != y), None)
-    if place is None:
-        found = f'{len(a.ids):,} and {len(b.ids):,} samples'
-    else:
-        found = f'sample {place + 1} is {a.ids[place]!r} and {b.ids[place]!r}'
-    raise DataError(f'features ({a.modality}, {b.modality}) that are not of the same samples: {found}')
-
-
 def common(a: Features, b: Features) -> tuple[Features, Features]:
     """Both with the samples alone that both have, in the order of ``a``: a data set may lack some in one modality.
 

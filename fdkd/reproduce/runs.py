@@ -10,7 +10,7 @@ from typing import Any
 
 from mmengine.config import Config
 
-from fdkd.apis.config import load_config, run_name
+from fdkd.apis.config import NOT_HASHED, load_config, run_name, without
 from fdkd.apis.options import RunOptions
 from fdkd.apis.teacher import UNTRAINED
 from fdkd.errors import DataError
@@ -135,12 +135,5 @@ def _takes_teacher(cfg: Config) -> bool:
 
 def _digest(parts: Any) -> str:
     """Where the data lie, and how fast they are read, has no say."""
-    text = json.dumps(_placeless(parts), sort_keys=True, default=str)
+    text = json.dumps(without(parts, NOT_HASHED), sort_keys=True, default=str)
     return hashlib.sha256(text.encode()).hexdigest()[:12]
-
-
-def _placeless(node: Any) -> Any:
-    places = ('data_root', 'num_workers', 'persistent_workers', 'pin_memory')
-    if isinstance(node, dict):
-        return {key: _placeless(value) for key, value in node.items() if key not in places}
-    return [_placeless(value) for value in node] if isinstance(node, (list, tuple)) else node
