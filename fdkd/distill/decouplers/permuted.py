@@ -39,12 +39,10 @@ class PermutedDecoupler(FourierDecoupler):
         super().__init__(**kwargs)
         self.seed = seed
 
-    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """The low and the high band of ``x``, each of its shape."""
-        dims = self.dims(x)
+    def smooth(self, x: Tensor, dims: tuple[int, ...]) -> Tensor:
+        """``x`` with the bins of the low band of its permutation, DC included. ``x`` is at least float32."""
         there, back = permutation(math.prod(x.shape[dim] for dim in dims), self.seed, x.device)
-        low, high = super().forward(_reordered(x, dims, there))
-        return _reordered(low, dims, back), _reordered(high, dims, back)
+        return _reordered(super().smooth(_reordered(x, dims, there), dims), dims, back)
 
 
 def _reordered(x: Tensor, dims: tuple[int, ...], order: Tensor) -> Tensor:

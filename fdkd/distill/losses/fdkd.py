@@ -1,5 +1,6 @@
 r"""FD-CMKD (Liu et al., AAAI 2026, arXiv 2511.19887): strong consistency of the low band, weak of the high band."""
 
+import math
 from typing import Any, Literal
 
 import torch
@@ -7,6 +8,7 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy, interpolate
 
 from fdkd.distill.decouplers import FourierDecoupler
+from fdkd.distill.losses import closed_gradient
 from fdkd.distill.losses.checks import ignored_label, same_shape
 from fdkd.errors import LossError
 from fdkd.registry import DECOUPLERS, DISTILL_LOSSES
@@ -27,7 +29,7 @@ def symmetric_log(x: Tensor) -> Tensor:
     return sign * (sign * x).log1p()
 
 
-def standardise(x: Tensor, dims: tuple[int, ...], eps: float = 1e-8) -> Tensor:
+def standardise(x: Tensor, dims: tuple[int, ...], eps: float = closed_gradient.EPS) -> Tensor:
     """Eq. 7: ``x`` minus its mean, over the L2 norm of that, along ``dims``.
 
     The norm is clamped at ``eps``, as in the published code, so that an ``x`` of zeros gives zeros.
@@ -174,8 +176,12 @@ class FDKDLoss(nn.Module):
             ValueError: If the shapes differ, or the decoupler has no meaning for them.
         """
         same_shape(student, teacher)
-        student_bands, teacher_bands = self._bands(student), self._bands(teacher)
-        losses = self._distances(student_bands, teacher_bands)
+        if self.freq and self.scale and closed_gradient.applies_to(self.decoupler) and not teacher.requires_grad:
+            classified = target is not None and bool(self.shared or self.own)
+            losses, student_bands, teacher_bands = self._with_closed_gradient(student, teacher, classified)
+        else:
+            student_bands, teacher_bands = self._bands(student), self._bands(teacher)
+            losses = self._distances(student_bands, teacher_bands)
         if target is not None and self.shared is not None:
             losses['loss_align'] = _sum_over_bands(self.shared, target, student_bands, teacher_bands)
         if target is not None and self.own is not None:
@@ -195,7 +201,7 @@ class FDKDLoss(nn.Module):
     def _bands(self, x: Tensor) -> dict[str, Tensor]:
         if self.freq:
             return dict(zip(('low', 'high'), self.decoupler(x), strict=True))
-        return {'raw': x.to(torch.promote_types(x.dtype, torch.float32))}
+        return {'raw': _at_least_float32(x)}
 
     def _distances(self, student: dict[str, Tensor], teacher: dict[str, Tensor]) -> dict[str, Tensor]:
         dims = self.decoupler.dims(next(iter(student.values())))
@@ -215,6 +221,27 @@ class FDKDLoss(nn.Module):
             for band, weight in self.lambdas.items()
             if weight
         }
+
+    def _with_closed_gradient(
+        self, student: Tensor, teacher: Tensor, classified: bool
+    ) -> tuple[dict[str, Tensor], dict[str, Tensor] | None, dict[str, Tensor] | None]:
+        """What :meth:`_distances` computes, and the bands of both models where they are ``classified``."""
+        student, teacher = _at_least_float32(student), _at_least_float32(teacher)
+        wanted = {band: bool(weight) for band, weight in self.lambdas.items()}
+        found = closed_gradient.band_distances(
+            student, teacher, self.decoupler, **wanted, log=self.log, bands=classified
+        )
+        count = student.numel()
+        if self.reduction == 'batchmean':
+            count //= math.prod(student.shape[dim] for dim in self.decoupler.dims(student))
+        losses = {
+            f'loss_{band}': getattr(found, band) * (self.lambdas[band] / count) for band in wanted if wanted[band]
+        }
+        return losses, *(bands and bands._asdict() for bands in (found.student, found.teacher))
+
+
+def _at_least_float32(x: Tensor) -> Tensor:
+    return x.to(torch.promote_types(x.dtype, torch.float32))
 
 
 def _classifiers(bands: tuple[str, ...], channels: int, num_classes: int) -> nn.ModuleDict:
