@@ -117,15 +117,11 @@ class _BandDistances(torch.autograd.Function):
         if not known:
             return (None,) * 7
         low, high = zip(ctx.saved_tensors, weights[:2], weights[2:4] or (None, None), strict=True)
-        gradient = known[0].new_zeros(ctx.shape)
-        _add(gradient, 1, *low)
-        mean = gradient.mean(ctx.dims, keepdim=True)
-        # The adjoint of taking low = smooth(x) - mean(x) and high = x - smooth(x), with a single transform.
-        _add(gradient, -1, *high)
-        with torch.autocast(gradient.device.type, enabled=False):
-            gradient = ctx.decoupler.smooth(gradient, ctx.dims)
+        # The adjoint of low = smooth(x) - mean(x) and high = x - smooth(x), with a single transform.
+        with torch.autocast(known[0].device.type, enabled=False):
+            gradient = ctx.decoupler.smooth(_add(_add(known[0].new_zeros(ctx.shape), 1, *low), -1, *high), ctx.dims)
         _add(gradient, 1, *high)
-        return (gradient.sub_(mean), *[None] * 6)
+        return (gradient.sub_(gradient.mean(ctx.dims, keepdim=True)), *[None] * 6)
 
 
 def _split(x: Tensor, decoupler: FourierDecoupler, dims: tuple[int, ...]) -> list[Tensor]:
@@ -184,9 +180,10 @@ def _scaled(x: Tensor, factor: Tensor, reuse: bool) -> Tensor:
     return x.mul_(factor) if reuse else x * factor
 
 
-def _add(total: Tensor, sign: int, slope: Tensor | None, weight: Tensor | None, band: Tensor | None) -> None:
+def _add(total: Tensor, sign: int, slope: Tensor | None, weight: Tensor | None, band: Tensor | None) -> Tensor:
     """Adds to ``total`` what comes back through a distance, and through its band."""
     if slope is not None and weight is not None:
         total.addcmul_(slope, sign * weight)
     if band is not None:
         total.add_(band, alpha=sign)
+    return total
