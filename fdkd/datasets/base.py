@@ -11,7 +11,10 @@ import torch
 from mmengine.dataset import BaseDataset
 
 from fdkd.datasets.mispair import check_mispair, mispaired
-from fdkd.errors import DataError
+from fdkd.datasets.prefix import DiskPrefix, RamPrefix, deterministic_prefix
+from fdkd.datasets.steps import concerns, is_random, step_name
+from fdkd.datasets.stores import GIB
+from fdkd.errors import ConfigError, DataError
 
 
 class SampleKey(NamedTuple):
@@ -23,24 +26,25 @@ class SampleKey(NamedTuple):
 
 
 @contextmanager
-def seeded(seed: int, epoch: int, sample_id: str) -> Iterator[None]:
-    """Makes the global generators of Python, NumPy and torch (CPU) a pure function of the three arguments.
+def seeded(seed: int, epoch: int, sample_id: str, *more: int) -> Iterator[None]:
+    """Makes the global generators of Python, NumPy and torch (CPU) a pure function of the arguments.
 
     The generators' previous states come back on exit, so that augmenting in the main process (``num_workers=0``) does
     not disturb the model's own randomness.
     """
-    entropy = np.random.SeedSequence([seed, epoch, zlib.crc32(sample_id.encode())])
-    python_state, numpy_state = random.getstate(), np.random.get_state()
-    with torch.random.fork_rng(devices=[]):
-        numbers = entropy.generate_state(3)
-        random.seed(int(numbers[0]))
-        np.random.seed(int(numbers[1]))
-        torch.manual_seed(int(numbers[2]))
-        try:
-            yield
-        finally:
-            random.setstate(python_state)
-            np.random.set_state(numpy_state)
+    entropy = np.random.SeedSequence([seed, epoch, zlib.crc32(sample_id.encode()), *more])
+    numbers = entropy.generate_state(3)
+    python_state, numpy_state, torch_state = random.getstate(), np.random.get_state(), torch.get_rng_state()
+    random.seed(int(numbers[0]))
+    np.random.seed(int(numbers[1]))
+    # torch.manual_seed would seed the generators of all accelerators as well, which takes longer than all the rest
+    torch.default_generator.manual_seed(int(numbers[2]))
+    try:
+        yield
+    finally:
+        random.setstate(python_state)
+        np.random.set_state(numpy_state)
+        torch.set_rng_state(torch_state)
 
 
 class MultimodalDataset(BaseDataset):
@@ -65,6 +69,20 @@ class MultimodalDataset(BaseDataset):
             other, or of one with the same label (``'class'``); see :func:`~fdkd.datasets.mispair.mispaired`. Which one
             is the same in every run. Labels, augmentation and the other modalities stay; modalities that are not loaded
             count for nothing. With ``indices``, the samples that they choose swap among themselves.
+        views: ``{modality: N}`` lets the augmentation of this one modality, for example a teacher's, repeat after N
+            epochs: its view of epoch ``e`` is that of epoch ``e % N``. Every step that draws random numbers gets a seed
+            of its own. Those that may change the modality (its own, and those that name none, such as
+            ``mmseg.RandomFlip``, which moves all modalities and the label alike) take theirs from the view's number;
+            steps of another modality alone (``RandomHSV``, ``Augment`` of it) keep drawing anew in each epoch.
+
+        cache: Keep what the pipeline's first steps make of a sample, up to the first that may draw random numbers, so
+            that files are decoded once: ``'ram'`` in memory that the loader's workers share, each training process by
+            itself, or ``'disk'`` in ``cache_folder``, for all processes and later runs. Samples come out bit for bit as
+            without. ``'ram'`` takes it that files do not change while the data set is in use.
+        cache_folder: Where ``'disk'`` keeps its results; it can be deleted at any time.
+
+    A packed sample's metainfo holds ``index``, its place in this data set, and ``view``, the view's number (0 where
+    no views are asked for).
 
     Attributes:
         notices: Sentences about the data that every training says at its start.
@@ -72,7 +90,7 @@ class MultimodalDataset(BaseDataset):
 
     Raises:
         DataError: If a modality is unknown, or none is asked for, or no sample can swap.
-        ConfigError: If ``mispair`` cannot be meant.
+        ConfigError: If ``mispair`` or ``views`` cannot be meant, or the memory does not hold the ``cache``.
     """
 
     MODALITIES: tuple[str, ...] = ()
@@ -87,6 +105,9 @@ class MultimodalDataset(BaseDataset):
         test_mode: bool = False,
         optional: Sequence[str] = (),
         mispair: Mapping[str, str] | None = None,
+        views: Mapping[str, int] | None = None,
+        cache: str | None = None,
+        cache_folder: str = 'work_dirs/data_cache',
     ) -> None:
         self.split = split
         self.notices: list[str] = []
@@ -100,13 +121,10 @@ class MultimodalDataset(BaseDataset):
                 f'{type(self).__name__}: asked for the modalities {list(self.modalities)}, '
                 f'expected some of {list(self.MODALITIES)}'
             )
-        super().__init__(
-            data_root=str(data_root),
-            data_prefix={},
-            pipeline=[step for step in pipeline if self._concerns(step)],
-            indices=indices,
-            test_mode=test_mode,
-        )
+        self.views = self._check_views({} if views is None else views)
+        steps = [step for step in pipeline if self._concerns(step)]
+        super().__init__(data_root=str(data_root), data_prefix={}, pipeline=steps, indices=indices, test_mode=test_mode)
+        self.prefix = self._build_prefix(steps, cache, cache_folder)
 
     def filter_data(self) -> list[dict]:
         """What of the listed samples is used, mispaired as asked: MMEngine's step between listing and storing."""
@@ -126,9 +144,61 @@ class MultimodalDataset(BaseDataset):
         modality = step.get('modality') if isinstance(step, dict) else None
         return modality is None or modality in self.modalities
 
+    def _build_prefix(self, configs: Sequence[dict], cache: str | None, folder: str) -> DiskPrefix | RamPrefix | None:
+        name, steps = type(self).__name__, deterministic_prefix(self.pipeline.transforms, configs)
+        if cache not in (None, 'ram', 'disk'):
+            raise ConfigError(f"{name}: cache={cache!r}, expected None, 'ram' or 'disk'")
+        if cache is None:
+            return None
+        if not steps:
+            self.notices.append(
+                f'{name} {self.split}: cache={cache!r} keeps nothing, since the first step of the pipeline may draw '
+                'random numbers'
+            )
+            return None
+        if cache == 'disk':
+            return DiskPrefix(steps, configs[: len(steps)], folder)
+        some = [self.get_data_info(index) for index in sorted({0, len(self) // 2, len(self) - 1})]
+        prefix = RamPrefix(steps, some, len(self), f'{name} {self.split}')
+        self.notices.append(f"{name} {self.split}: cache='ram' takes about {prefix.bytes / GIB:.2f} GiB of memory")
+        return prefix
+
+    def _check_views(self, views: Mapping[str, int]) -> dict[str, int]:
+        whole = isinstance(views, Mapping) and all(isinstance(n, int) and n >= 1 for n in views.values())
+        if not whole or len(views) > 1 or set(views) - set(self.modalities):
+            raise ConfigError(
+                f'{type(self).__name__}: views={views!r}, expected one modality of {list(self.modalities)} with the '
+                f'number of its views, 1 or more, for example views=dict({self.modalities[0]}=4)'
+            )
+        return dict(views)
+
+    def random_steps(self, modality: str) -> list[str]:
+        """Names of the pipeline's steps that may draw random numbers and change ``modality``, in their order.
+
+        Steps that name no modality count for every one, and foreign ones as random unless they are known not to be
+        (:func:`~fdkd.datasets.steps.is_random`). ``views`` changes nothing here.
+        """
+        steps = self.pipeline.transforms
+        return [step_name(step) for step in steps if is_random(step) and concerns(step, modality)]
+
     def __getitem__(self, key: SampleKey | int) -> dict[str, Any]:
         """The sample of a :class:`SampleKey`; a bare index means epoch 0 of seed 0."""
         index, epoch, seed = key if isinstance(key, tuple) else (key, 0, 0)
-        data_info = self.get_data_info(index)
-        with seeded(seed, epoch, data_info['sample_id']):
-            return self.pipeline(data_info)
+        results, steps = self.get_data_info(index), list(enumerate(self.pipeline.transforms))
+        if self.prefix:
+            results, steps = self.prefix(results), steps[len(self.prefix.steps) :]
+        sample_id, results['sample_view'] = results['sample_id'], 0
+        if not self.views:
+            with seeded(seed, epoch, sample_id):
+                for _, step in steps:
+                    results = step(results)
+            return results
+        [(modality, count)] = self.views.items()
+        results['sample_view'] = view = epoch % count
+        for number, step in steps:
+            if is_random(step):
+                with seeded(seed, view if concerns(step, modality) else epoch, sample_id, number):
+                    results = step(results)
+            else:
+                results = step(results)
+        return results

@@ -9,6 +9,8 @@ class ClassSample(BaseDataElement):
     Metainfo:
         sample_id: The sample's id.
         present: The modalities that the sample has, and ``'label'`` if it has one.
+        index: Its place in the data set.
+        view: The number of its view, 0 where the data set is not asked for views.
 
     Fields:
         gt_label: int64 scalar tensor, the class or :data:`~fdkd.labels.UNLABELLED`.

@@ -3,6 +3,9 @@
 from collections.abc import Sequence
 from typing import Any
 
+from torch.utils.data import get_worker_info
+
+from fdkd.datasets.parcel import Parcel
 from fdkd.registry import FUNCTIONS
 
 
@@ -11,12 +14,13 @@ def collate_pairs(samples: Sequence[dict[str, Any]]) -> dict[str, Any]:
     """Lists the inputs of each modality, of those samples that have it, and all ``data_samples``.
 
     The rows of a modality stay in the order of the batch; which samples they belong to is in ``present`` of the
-    samples' metainfo.
+    samples' metainfo. From a loader's worker the batch travels as a :class:`~fdkd.datasets.parcel.Parcel`.
     """
     modalities = dict.fromkeys(name for sample in samples for name in sample['inputs'])
-    return {
+    batch = {
         'inputs': {
             name: [sample['inputs'][name] for sample in samples if name in sample['inputs']] for name in modalities
         },
         'data_samples': [sample['data_samples'] for sample in samples],
     }
+    return batch if get_worker_info() is None else Parcel(batch)

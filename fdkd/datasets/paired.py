@@ -21,7 +21,7 @@ from fdkd.labels import UNLABELLED
 from fdkd.registry import DATASETS
 
 #: Names that a sample uses itself.
-_RESERVED = ('label', 'gt_label', 'present', 'sample_id', 'sample_idx')
+_RESERVED = ('label', 'gt_label', 'present', 'sample_id', 'sample_idx', 'sample_view')
 
 
 @DATASETS.register_module()

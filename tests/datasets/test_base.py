@@ -13,7 +13,7 @@ from torch.utils.data import DataLoader
 
 from fdkd.datasets import EpochSampler, NYUDepthV2, SampleKey
 from fdkd.datasets.base import seeded
-from fdkd.errors import DataError
+from fdkd.errors import ConfigError, DataError
 
 CONFIG = Path(__file__).parents[2] / 'configs' / '_base_' / 'datasets' / 'nyu_depth_v2.py'
 
@@ -169,3 +169,132 @@ def test_a_modality_that_is_loaded_alone_is_not_optional(nyu_copy):
         NYUDepthV2(nyu_copy, 'train', modalities=['depth', 'depth'], optional=['depth', 'label'])
     gappy = NYUDepthV2(nyu_copy, 'train', modalities=['rgb', 'depth'], optional=['depth', 'label'])
     assert [gappy.get_data_info(index)['present'] for index in (1, 2)] == [('rgb', 'label'), ('rgb', 'depth')]
+
+
+def test_a_sample_says_its_place_and_its_view(nyu_root):
+    dataset = train_set(nyu_root, indices=[3, 1])
+    for index, sample_id in enumerate(('0004', '0002')):
+        sample = dataset[SampleKey(index, 5, 0)]['data_samples']
+        assert (sample.sample_id, sample.index, sample.view) == (sample_id, index, 0)
+    views = train_set(nyu_root, views=dict(depth=3))
+    assert [views[SampleKey(1, epoch, 0)]['data_samples'].view for epoch in range(5)] == [0, 1, 2, 0, 1]
+
+
+def test_without_views_one_stream_of_numbers_goes_through_the_pipeline(nyu_root):
+    dataset = train_set(nyu_root)
+    info = dataset.get_data_info(1)
+    with seeded(4, 2, info['sample_id']):
+        expected = dataset.pipeline(info)
+    assert same(dataset[SampleKey(1, 2, 4)], expected)
+
+
+def test_views_repeat_the_geometry_and_draw_the_colours_anew(nyu_root):
+    dataset = train_set(nyu_root, views=dict(depth=3))
+    rgb, depth, label = zip(*(tensors(dataset[SampleKey(0, epoch, 7)]) for epoch in range(9)), strict=True)
+    for repeated in (depth, label):
+        assert all(torch.equal(repeated[epoch], repeated[epoch % 3]) for epoch in range(9))
+        assert not any(torch.equal(repeated[0], repeated[epoch]) for epoch in (1, 2))
+    assert len({x.numpy().tobytes() for x in rgb}) == 9
+    assert not torch.equal(depth[0], tensors(dataset[SampleKey(0, 0, 8)])[1])
+
+
+def test_views_of_the_camera_repeat_its_colours_too(nyu_root):
+    dataset = train_set(nyu_root, views=dict(rgb=2))
+    samples = [dataset[SampleKey(0, epoch, 7)] for epoch in range(4)]
+    assert same(samples[0], samples[2])
+    assert same(samples[1], samples[3])
+    assert not same(samples[0], samples[1])
+
+
+def test_what_one_step_draws_does_not_shift_another(nyu_root):
+    def drawn(count):
+        steps = [lambda results: results | {'other': np.random.rand(count)}, draw_into]
+        return NYUDepthV2(nyu_root, 'train', pipeline=steps, views=dict(depth=2))[SampleKey(0, 1, 0)]['drawn']
+
+    assert drawn(1) == drawn(5)
+
+
+def draw_into(results):
+    return results | {'drawn': draw()}
+
+
+@pytest.mark.parametrize('views', [dict(depth=0), dict(depth=1.5), dict(rgb=2, depth=2), dict(thermal=2), 4])
+def test_views_that_cannot_be_meant_are_refused(nyu_root, views):
+    with pytest.raises(ConfigError, match=r"NYUDepthV2: views=.*expected one modality of \['rgb', 'depth'\]"):
+        train_set(nyu_root, views=views)
+
+
+def test_random_steps_are_those_that_may_change_the_modality(nyu_root):
+    dataset = train_set(nyu_root)
+    assert dataset.random_steps('depth') == ['RandomCrop', 'RandomFlip']
+    assert dataset.random_steps('rgb') == ['RandomCrop', 'RandomFlip', 'RandomHSV']
+    pipeline = [
+        dict(type='Augment', modality='rgb', transform='RandomCrop', size=(4, 4)),
+        dict(type='Augment', modality='rgb', transform='Resize', size=(4, 4)),
+        dict(type='LoadFrames', modality='rgb', pick='random'),
+        dict(type='AddNoise', modality='depth', snr_db=0),
+        draw_into,
+    ]
+    dataset = NYUDepthV2(nyu_root, 'train', pipeline=pipeline)
+    assert dataset.random_steps('rgb') == ['Augment(RandomCrop)', 'LoadFrames', 'draw_into']
+    assert dataset.random_steps('depth') == ['draw_into']
+
+
+def settings(kind, tmp_path):
+    return dict(cache=kind, cache_folder=str(tmp_path / 'cache'))
+
+
+@pytest.mark.parametrize('kind', ['ram', 'disk'])
+@pytest.mark.parametrize('views', [None, dict(depth=2)])
+def test_a_cache_changes_nothing(nyu_root, tmp_path, kind, views):
+    plain = train_set(nyu_root, views=views)
+    cached = train_set(nyu_root, views=views, **settings(kind, tmp_path))
+    assert [type(step).__name__ for step in cached.prefix.steps] == ['LoadRGB', 'LoadDepth', 'LoadLabelMap', 'Resize']
+    for epoch in range(3):
+        for index in range(len(plain)):
+            one, other = (dataset[SampleKey(index, epoch, 3)] for dataset in (plain, cached))
+            assert same(one, other)
+            assert one['data_samples'].metainfo == other['data_samples'].metainfo
+            assert type(one['data_samples'].img_shape) is type(other['data_samples'].img_shape)
+
+
+@pytest.mark.parametrize('kind', ['ram', 'disk'])
+def test_a_cache_is_filled_by_workers_for_all(nyu_copy, tmp_path, kind):
+    expected = [train_set(nyu_copy)[SampleKey(index, 1, 3)] for index in range(4)]
+    dataset = train_set(nyu_copy, **settings(kind, tmp_path))
+    loader = DataLoader(dataset, 1, num_workers=2, collate_fn=pseudo_collate)
+    assert len(list(loader)) == 4
+    for step in dataset.prefix.steps:
+        step.transform = None  # whatever is computed from here on fails
+    assert all(same(dataset[SampleKey(index, 1, 3)], expected[index]) for index in range(4))
+
+
+def test_a_disk_cache_notices_a_changed_file_and_knows_samples_by_what_they_are(nyu_copy, tmp_path):
+    first = train_set(nyu_copy, **settings('disk', tmp_path))
+    for index in range(4):
+        first[index]
+    shutil.copy(nyu_copy / 'depth' / '0001.png', nyu_copy / 'depth' / '0002.png')
+    chosen = train_set(nyu_copy, indices=[3, 1], **settings('disk', tmp_path))
+    plain = train_set(nyu_copy, indices=[3, 1])
+    assert all(same(chosen[index], plain[index]) for index in range(2))
+    assert chosen[1]['data_samples'].index == 1
+
+
+def test_what_a_ram_cache_takes_is_said(nyu_root, tmp_path, monkeypatch):
+    pipeline = Config.fromfile(CONFIG).train_pipeline  # 640x480: rgb, depth and label are 3 + 4 + 1 bytes a pixel
+    dataset = NYUDepthV2(nyu_root, 'train', pipeline=pipeline, cache='ram')
+    assert dataset.notices == ["NYUDepthV2 train: cache='ram' takes about 0.01 GiB of memory"]
+    assert dataset.prefix.bytes == pytest.approx(4 * 8 * 640 * 480, rel=1e-3)
+    monkeypatch.setattr('fdkd.datasets.prefix.available_memory', lambda: 10_000_000)
+    assert NYUDepthV2(nyu_root, 'train', pipeline=pipeline, cache='ram')
+    monkeypatch.setenv('LOCAL_WORLD_SIZE', '2')
+    with pytest.raises(ConfigError, match=r'takes 0.0 GiB, and 0.0 GiB are left for each of 2 processes: take'):
+        NYUDepthV2(nyu_root, 'train', pipeline=pipeline, cache='ram')
+
+
+def test_a_pipeline_that_begins_with_random_numbers_is_not_kept(nyu_root, tmp_path):
+    dataset = NYUDepthV2(nyu_root, 'train', pipeline=[draw_into], **settings('disk', tmp_path))
+    assert 'drawn' in dataset[0]
+    assert dataset.notices[0].startswith("NYUDepthV2 train: cache='disk' keeps nothing")
+    with pytest.raises(ConfigError, match="cache='memory', expected None, 'ram' or 'disk'"):
+        train_set(nyu_root, cache='memory')

@@ -25,6 +25,8 @@ class LoadRGB(BaseTransform):
         DataError: If the file is not an 8-bit RGB image.
     """
 
+    modality, random = 'rgb', False
+
     def transform(self, results: dict[str, Any]) -> dict[str, Any]:
         path = results.get('rgb_path')
         if path is None:
@@ -49,6 +51,8 @@ class LoadDepth(BaseTransform):
     Raises:
         DataError: If the file is not a 16-bit single-channel image, or has another size than the sample.
     """
+
+    modality, random = 'depth', False
 
     def transform(self, results: dict[str, Any]) -> dict[str, Any]:
         path = results.get('depth_path')
@@ -77,6 +81,8 @@ class LoadLabelMap(BaseTransform):
     Raises:
         DataError: If the file is not an 8-bit map of the sample's size, or holds a label above ``num_classes``.
     """
+
+    random = False
 
     def transform(self, results: dict[str, Any]) -> dict[str, Any]:
         path, classes = results.get('label_path'), results['num_classes']

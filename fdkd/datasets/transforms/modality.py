@@ -13,7 +13,12 @@ class ModalityTransform(BaseTransform):
 
     Args:
         modality: The modality, a key of the data set's ``sources``.
+
+    Attributes:
+        random: Whether the step draws random numbers, which it may from any global generator.
     """
+
+    random = False
 
     def __init__(self, modality: str) -> None:
         self.modality = modality

@@ -21,6 +21,8 @@ class RandomHSV(BaseTransform):
         value: Largest relative change of value.
     """
 
+    modality, random = 'rgb', True
+
     def __init__(self, hue: float = 0.0075, saturation: float = 0.35, value: float = 0.2) -> None:
         self.ranges = np.array([hue, saturation, value])
 

@@ -191,7 +191,7 @@ def test_several_processes_share_a_folder(tmp_path, clip):
     for process in processes:
         process.join(60)
     assert [process.exitcode for process in processes] == [0, 0, 0]
-    assert [path.suffix for path in results(tmp_path / 'cache')] == ['.npy'] * 10
+    assert [path.suffix for path in results(tmp_path / 'cache')] == ['.bin'] * 10
 
 
 def test_a_sample_without_the_modality_passes_untouched(tmp_path, counted):

@@ -117,7 +117,7 @@ def test_dtypes_and_metadata(nyu_root):
     label = sample['data_samples'].gt_sem_seg.data
     assert label.dtype == torch.int64
     assert label.shape == sample['inputs']['depth'].shape == (1, 15, 20)
-    assert set(sample['data_samples'].metainfo) == set(PackSegmentation.META_KEYS)
+    assert set(sample['data_samples'].metainfo) == {*PackSegmentation.META_KEYS, 'index', 'view'}
     assert sample['data_samples'].sample_id == '0001'
     assert sample['data_samples'].present == ('rgb', 'depth', 'label')
     assert sample['data_samples'].ori_shape == (HEIGHT, WIDTH)
