@@ -35,7 +35,7 @@ class BothTrain(Algorithm):
 
     def read_at(self, student: Taps, teacher: Taps) -> None:
         """Names what :meth:`exchange` gets of the two models."""
-        self.student_taps, self._teacher_taps = TapReader(self.student, student), TapReader(self.teacher, teacher)
+        self.student_taps, self.teacher_taps = TapReader(self.student, student), TapReader(self.teacher, teacher)
 
     @property
     def modalities(self) -> tuple[str, ...]:
@@ -62,7 +62,7 @@ class BothTrain(Algorithm):
         if not places or len(places) == 1 < len(data_samples):
             return losses | untouched(self)
         paired = [data_samples[place] for place in places]
-        task, teacher = self._teacher_taps.run(self.teacher, inputs[self.teacher_modality], paired, mode='loss')
+        task, teacher = self.teacher_taps.run(self.teacher, inputs[self.teacher_modality], paired, mode='loss')
         student, teacher = per_sample(student, len(data_samples)), per_sample(teacher, len(paired))
         target = labels(paired)
         if len(paired) < len(data_samples):

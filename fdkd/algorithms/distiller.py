@@ -1,5 +1,6 @@
 """Cross-modal distillation with a frozen teacher."""
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -29,6 +30,11 @@ class CrossModalDistiller(Algorithm):
             :class:`~fdkd.algorithms.facts.TapFacts` knows of the two models.
         data_preprocessor: Config of the preprocessor.
 
+    Attributes:
+        teacher_cache: ``None``, or what gives the teacher's tensors without running it on samples that it knows. It is
+            called with the teacher's input, its samples and a function that runs the teacher on an input of so many
+            samples, and returns what that function would.
+
     Raises:
         ConfigError: If ``teacher`` names no checkpoint, or a loss no tap.
         CheckpointError: If the teacher's checkpoint does not fit.
@@ -50,7 +56,8 @@ class CrossModalDistiller(Algorithm):
         student_paths = resolve_taps(self.student, names, student.get('taps'))
         self.teacher_tap_paths = resolve_taps(self.teacher, names, teacher.get('taps'))
         self.student_taps = TapReader(self.student, student_paths)
-        self._teacher_taps = TapReader(self.teacher, self.teacher_tap_paths, stop_early=True)
+        self.teacher_taps = TapReader(self.teacher, self.teacher_tap_paths, stop_early=True)
+        self.teacher_cache: Callable[[Tensor, list, Callable], dict[str, Feature]] | None = None
         self.terms = DistillationTerms(
             losses, TapFacts(self.student, self.teacher, student_paths, self.teacher_tap_paths)
         )
@@ -86,7 +93,8 @@ class CrossModalDistiller(Algorithm):
     def loss(self, inputs: dict[str, Tensor], data_samples: list) -> dict[str, Tensor]:
         """The student's task losses and ``NAME.loss...`` for each distillation loss."""
         places = paired_places(data_samples, self.teacher_modality)
-        teacher = self._read_teacher(inputs[self.teacher_modality], len(places)) if places else None
+        paired = [data_samples[place] for place in places]
+        teacher = self._ask_teacher(inputs[self.teacher_modality], paired) if places else None
         losses, student = self.student_taps.run(self.student, inputs[self.modality], data_samples, mode='loss')
         if teacher is None:
             return losses | untouched(self.terms)
@@ -97,5 +105,10 @@ class CrossModalDistiller(Algorithm):
         return losses | self.terms(student, teacher, target)
 
     @torch.no_grad()
-    def _read_teacher(self, inputs: Tensor, samples: int) -> dict[str, Feature]:
-        return per_sample(self._teacher_taps.run(self.teacher, inputs, mode='tensor')[1], samples)
+    def _ask_teacher(self, inputs: Tensor, data_samples: list) -> dict[str, Feature]:
+        if self.teacher_cache is not None:
+            return self.teacher_cache(inputs, data_samples, self._run_teacher)
+        return self._run_teacher(inputs, len(data_samples))
+
+    def _run_teacher(self, inputs: Tensor, samples: int) -> dict[str, Feature]:
+        return per_sample(self.teacher_taps.run(self.teacher, inputs, mode='tensor')[1], samples)

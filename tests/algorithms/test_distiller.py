@@ -1,6 +1,7 @@
 """CrossModalDistiller on real networks and tiny images."""
 
 import copy
+from unittest.mock import Mock
 
 import pytest
 import torch
@@ -289,3 +290,33 @@ def test_a_trained_teacher_is_not_initialised(tmp_path):
     )
     trained.init_weights()
     assert equal(weights(model.teacher), weights(trained.teacher))
+
+
+def test_a_teacher_cache_is_asked_for_the_samples_that_have_the_teachers_modality():
+    model = distiller(feat=FEAT).eval()
+    inputs, samples = batch()
+    samples = gaps(samples, ('rgb', 'label'), ('rgb', 'depth', 'label'))
+    inputs['depth'] = inputs['depth'][1:]
+    expected = model.loss(inputs, samples)
+    model.teacher_cache = Mock(side_effect=lambda x, asked, run: run(x, len(asked)))
+    losses = model.loss(inputs, samples)
+    [(x, asked, _)] = [call.args for call in model.teacher_cache.call_args_list]
+    assert x is inputs['depth']
+    assert asked == [samples[1]]
+    assert all(losses[name].equal(expected[name]) for name in expected)
+
+
+def test_the_teacher_does_not_run_where_its_cache_knows_all():
+    model, (inputs, samples) = distiller(feat=FEAT).eval(), batch()
+    with torch.no_grad():
+        known = {'feat': pre_relu(model.student, inputs['rgb'])}
+    model.teacher_cache = lambda *_: known
+    model.teacher.forward = Mock(side_effect=AssertionError)
+    assert model.loss(inputs, samples)['feat.loss'].item() == pytest.approx(0, abs=1e-9)
+
+
+def test_a_batch_without_the_teachers_modality_asks_no_cache():
+    model = distiller(feat=FEAT)
+    model.teacher_cache = Mock(side_effect=AssertionError)
+    inputs, samples = batch(modalities=('rgb',))
+    model.loss(inputs, gaps(samples, ('rgb', 'label'), ('rgb', 'label')))
