@@ -1,11 +1,19 @@
 #!/usr/bin/env bash
-# Trains on several processes of one machine: GPUs where there are any, CPU cores otherwise.
+# Trains on several processes: GPUs where there are any, CPU cores otherwise.
 #   tools/dist_train.sh CONFIG PROCESSES [options of tools/train.py]
-# On several machines also set NNODES, NODE_RANK, MASTER_ADDR and PORT.
+#
+# PROCESSES are those of one machine. On several machines start it on each, with the same NNODES, MASTER_ADDR (a name or
+# address of the first, which all reach) and PORT, and NODE_RANK from 0 up:
+#   NNODES=2 NODE_RANK=0 MASTER_ADDR=node0 tools/dist_train.sh CONFIG 8     # on node0
+#   NNODES=2 NODE_RANK=1 MASTER_ADDR=node0 tools/dist_train.sh CONFIG 8     # on node1
+# The folder in which it is started has to be the same, shared one on all of them: rank 0 alone writes checkpoints, which
+# all read. Two trainings on one machine need different PORTs (29500).
 set -euo pipefail
 config=$1 processes=$2
 shift 2
+here=$(dirname "$0")
+export PYTHONPATH="$(cd "$here/.." && pwd)${PYTHONPATH:+:$PYTHONPATH}"
 exec python -m torch.distributed.run \
     --nnodes="${NNODES:-1}" --node_rank="${NODE_RANK:-0}" --nproc_per_node="$processes" \
     --master_addr="${MASTER_ADDR:-127.0.0.1}" --master_port="${PORT:-29500}" \
-    "$(dirname "$0")/train.py" "$config" --launcher pytorch "$@"
+    "$here/train.py" "$config" --launcher pytorch "$@"

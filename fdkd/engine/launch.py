@@ -1,9 +1,13 @@
-"""Process groups, on GPUs and on CPUs."""
+"""Process groups, on GPUs and on CPUs, and how the algorithm is spread over one."""
 
 import os
+import subprocess
+from collections.abc import Callable
+from typing import Any
 
 import torch
-from mmengine.dist import init_dist, is_distributed
+from mmengine.config import Config
+from mmengine.dist import broadcast_object_list, init_dist, is_distributed, is_main_process
 
 from fdkd.errors import ConfigError
 
@@ -13,6 +17,7 @@ _RANK_VARIABLES = {
     'slurm': ('SLURM_PROCID', 'SLURM_NTASKS', 'SLURM_LOCALID'),
     'mpi': ('OMPI_COMM_WORLD_RANK', 'OMPI_COMM_WORLD_SIZE', 'OMPI_COMM_WORLD_LOCAL_RANK'),
 }
+_WRAPPER = 'MMDistributedDataParallel'
 
 
 def setup_distributed(launcher: str) -> None:
@@ -30,6 +35,45 @@ def setup_distributed(launcher: str) -> None:
     if torch.cuda.is_available():
         init_dist(launcher, backend='nccl')
         return
-    os.environ.setdefault('MASTER_ADDR', '127.0.0.1')
+    os.environ.setdefault('MASTER_ADDR', _first_node() if launcher == 'slurm' else '127.0.0.1')
     os.environ.setdefault('MASTER_PORT', '29500')
     torch.distributed.init_process_group('gloo', rank=int(os.environ[rank]), world_size=int(os.environ[world_size]))
+
+
+def wrapper_config(cfg: Config) -> dict[str, Any]:
+    """How a run of several processes wraps its algorithm: the config's ``model_wrapper_cfg`` over fdkd's own.
+
+    That is DDP, which averages the gradients of one bucket while those before it are still computed, and where
+    gradients are views of the buckets, which saves their copy. Buffers are not broadcast in each step, see
+    :class:`~fdkd.engine.batch_statistics.AverageStatistics`. Every parameter takes part in every step
+    (:func:`~fdkd.distill.terms.untouched`), so that none has to be searched for; but not always by the same graph,
+    which forbids ``static_graph``.
+
+    Raises:
+        ConfigError: If the config asks to shard the student, which fdkd's checkpoints do not know.
+    """
+    given = dict(cfg.get('model_wrapper_cfg') or {})
+    if 'strategy' in cfg or given.get('type', _WRAPPER) != _WRAPPER:
+        asked = f'strategy={cfg.strategy.type}' if 'strategy' in cfg else f'model_wrapper_cfg.type={given["type"]}'
+        raise ConfigError(
+            f'{asked}: fdkd trains students with {_WRAPPER} alone, since its checkpoints hold whole students. To save '
+            "memory, shard the optimizer (optimizer type 'ZeroRedundancyOptimizer') or the teacher (ShardTeacherHook): "
+            'docs/scaling.md'
+        )
+    own = {'type': _WRAPPER, 'broadcast_buffers': False, 'gradient_as_bucket_view': True}
+    return {**own, **({} if torch.cuda.is_available() else {'device_ids': None}), **given}
+
+
+def from_rank_zero(function: Callable, *args: Any) -> Any:
+    """What ``function`` returns on rank 0, on every rank, so that a shared disk is not asked once for each of them."""
+    value = [function(*args) if is_main_process() else None]
+    broadcast_object_list(value)
+    return value[0]
+
+
+def _first_node() -> str:
+    """The name of the job's first node, where all ranks meet."""
+    if os.environ.get('SLURM_NNODES', '1') == '1':
+        return '127.0.0.1'
+    nodes = ['scontrol', 'show', 'hostnames', os.environ['SLURM_NODELIST']]
+    return subprocess.check_output(nodes, text=True).split()[0]

@@ -1,8 +1,12 @@
-"""Joining a process group."""
+"""Joining a process group, and how an algorithm is spread over one."""
+
+import os
 
 import pytest
+import torch
+from mmengine.config import Config
 
-from fdkd.engine.launch import setup_distributed
+from fdkd.engine.launch import from_rank_zero, setup_distributed, wrapper_config
 from fdkd.errors import ConfigError
 
 
@@ -10,3 +14,50 @@ def test_a_launcher_that_did_not_start_this_process_is_refused(monkeypatch):
     monkeypatch.delenv('RANK', raising=False)
     with pytest.raises(ConfigError, match='--launcher pytorch, but RANK is not set'):
         setup_distributed('pytorch')
+
+
+@pytest.mark.parametrize(('nodes', 'expected'), [('1', '127.0.0.1'), ('2', 'cpu07')])
+def test_slurm_meets_on_the_first_node(monkeypatch, tmp_path, nodes, expected):
+    joined = {}
+    variables = {'PROCID': '3', 'NTASKS': '4', 'LOCALID': '1', 'NNODES': nodes, 'NODELIST': 'cpu[07-08]'}
+    for name, value in variables.items():
+        monkeypatch.setenv(f'SLURM_{name}', value)
+    for name in ('MASTER_ADDR', 'MASTER_PORT', 'LOCAL_RANK'):
+        monkeypatch.setenv(name, '')  # so that what is set is taken back
+        monkeypatch.delenv(name)
+    scontrol = tmp_path / 'scontrol'
+    scontrol.write_text('#!/bin/sh\n[ "$*" = "show hostnames cpu[07-08]" ] && printf "cpu07\\ncpu08\\n"\n')
+    scontrol.chmod(0o755)
+    monkeypatch.setenv('PATH', str(tmp_path), prepend=os.pathsep)
+    monkeypatch.setattr(torch.cuda, 'is_available', lambda: False)
+    monkeypatch.setattr(torch.distributed, 'init_process_group', lambda *args, **given: joined.update(given))
+    setup_distributed('slurm')
+    assert joined == {'rank': 3, 'world_size': 4}
+    assert os.environ['MASTER_ADDR'] == expected
+    assert os.environ['LOCAL_RANK'] == '1'
+
+
+@pytest.mark.parametrize('gpus', [False, True])
+def test_ddp_reduces_views_and_leaves_buffers_alone(monkeypatch, gpus):
+    monkeypatch.setattr(torch.cuda, 'is_available', lambda: gpus)
+    own = {'type': 'MMDistributedDataParallel', 'broadcast_buffers': False, 'gradient_as_bucket_view': True}
+    assert wrapper_config(Config()) == own | ({} if gpus else {'device_ids': None})
+    given = Config({'model_wrapper_cfg': {'bucket_cap_mb': 5, 'gradient_as_bucket_view': False}})
+    assert wrapper_config(given)['bucket_cap_mb'] == 5
+    assert wrapper_config(given)['gradient_as_bucket_view'] is False
+
+
+@pytest.mark.parametrize(
+    ('asked', 'name'),
+    [
+        ({'model_wrapper_cfg': {'type': 'MMFullyShardedDataParallel'}}, 'model_wrapper_cfg.type=MMFullyShardedData'),
+        ({'strategy': {'type': 'DeepSpeedStrategy'}}, 'strategy=DeepSpeedStrategy'),
+    ],
+)
+def test_sharding_the_student_is_refused_with_what_there_is_instead(asked, name):
+    with pytest.raises(ConfigError, match=f'{name}.*ZeroRedundancyOptimizer.*ShardTeacherHook'):
+        wrapper_config(Config(asked))
+
+
+def test_a_single_process_is_rank_zero():
+    assert from_rank_zero(divmod, 7, 2) == (3, 1)
