@@ -7,10 +7,12 @@ from dataclasses import fields
 
 from mmengine.config import DictAction
 
-from fdkd.apis.options import RunOptions
+from fdkd.apis.options import CACHES, PRECISIONS, RunOptions
 from fdkd.errors import FdkdError
 
 LAUNCHERS = ('none', 'pytorch', 'slurm', 'mpi')
+#: Where ``--cache-teacher`` keeps features, unless it names a folder.
+TEACHER_CACHE = 'work_dirs/teacher_cache'
 
 
 def add_run_options(parser: argparse.ArgumentParser, training: bool = True) -> None:
@@ -26,7 +28,7 @@ def add_run_options(parser: argparse.ArgumentParser, training: bool = True) -> N
         parser.add_argument('--batch-size', type=positive, help='training samples per step and process')
         parser.add_argument('--pretrained', metavar='FILE|none', help="ImageNet weights; 'none' trains from scratch")
         parser.add_argument('--seed', type=whole, help='seed of initialisation, order and augmentation')
-        parser.add_argument('--amp', action='store_true', help='mixed precision, bfloat16 where the device has it')
+        _add_speed_options(parser)
     parser.add_argument('--launcher', choices=LAUNCHERS, default='none', help='what started this process')
     parser.add_argument('--unsafe-checkpoint', action='store_true', help='unpickle checkpoints that you trust fully')
     parser.add_argument(
@@ -34,6 +36,28 @@ def add_run_options(parser: argparse.ArgumentParser, training: bool = True) -> N
         help="any other change, by dotted path; reaches this config alone, not its teacher's",
     )  # fmt: skip
     parser.add_argument('--local-rank', type=int, help=argparse.SUPPRESS)
+
+
+def _add_speed_options(parser: argparse.ArgumentParser) -> None:
+    """Options that change how fast a training is; docs/training_speed.md says what each does to the numbers."""
+    parser.add_argument(
+        '--amp', nargs='?', const=True, default=False, choices=PRECISIONS,
+        help='mixed precision; without a value bfloat16 where the device has it, else float16',
+    )  # fmt: skip
+    parser.add_argument('--channels-last', action='store_true', help='channels innermost in weights, images and maps')
+    parser.add_argument('--compile', action='store_true', help='torch.compile the networks, between their taps')
+    parser.add_argument(
+        '--accumulate', type=positive, metavar='N',
+        help='batches whose gradients make one step: it then sees batch size x N x processes samples',
+    )  # fmt: skip
+    parser.add_argument('--cache', choices=CACHES, help='keep decoded training samples, to read them once')
+    parser.add_argument(
+        '--cache-teacher', nargs='?', const=TEACHER_CACHE, metavar='FOLDER',
+        help=f"keep the frozen teacher's features, to run it once for each view ({TEACHER_CACHE})",
+    )  # fmt: skip
+    parser.add_argument(
+        '--views', type=positive, metavar='N', help="let the augmentation of the teacher's view repeat after N epochs"
+    )
 
 
 def run_options(args: argparse.Namespace) -> RunOptions:

@@ -16,6 +16,7 @@ from fdkd.apis.options import RunOptions
 from fdkd.apis.validate import dataset_classes, validate
 from fdkd.datasets.fingerprint import data_hash
 from fdkd.engine.console import import_quietly
+from fdkd.engine.launch import from_rank_zero, wrapper_config
 from fdkd.errors import ConfigError
 
 #: What decides the weights that a training ends with; everything else may change without invalidating them.
@@ -29,8 +30,19 @@ _HASHED_KEYS = (
     'randomness',
     'custom_hooks',
 )
-#: Entries below those keys that only say where things lie or how fast they are read; the data count by their hash.
-NOT_HASHED = ('num_workers', 'persistent_workers', 'pin_memory', 'val_interval', 'data_root')
+#: Entries below those keys that only say where things lie or how fast they are read or updated, exactly or up to
+#: rounding; the data count by their hash.
+NOT_HASHED = (
+    'num_workers',
+    'persistent_workers',
+    'pin_memory',
+    'val_interval',
+    'data_root',
+    'cache',
+    'cache_folder',
+    'fused',
+    'foreach',
+)
 
 
 def load_config(path: str | Path, options: RunOptions) -> Config:
@@ -53,10 +65,9 @@ def load_config(path: str | Path, options: RunOptions) -> Config:
     validate(cfg, str(path))
     _choose_modalities(cfg)
     _add_tensorboard(cfg)
-    if not torch.cuda.is_available():
-        cfg.model_wrapper_cfg = {'type': 'MMDistributedDataParallel', 'device_ids': None, 'broadcast_buffers': False}
+    cfg.model_wrapper_cfg = wrapper_config(cfg)
     root = cfg.train_dataloader.dataset.get('data_root')
-    cfg.data_hash = data_hash(root) if root else None
+    cfg.data_hash = from_rank_zero(data_hash, root) if root else None
     cfg.config_hash = config_hash(cfg)
     return cfg
 

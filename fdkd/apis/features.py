@@ -236,7 +236,7 @@ def _model_config(cfg: Config, role: Role, options: RunOptions) -> Config:
     if 'teacher' not in cfg.model:
         raise ConfigError(f'{cfg.filename}: trains a {cfg.model.type}, which has no teacher')
     cfg = copy.deepcopy(cfg)
-    complete_teacher(cfg, replace(all_options(cfg, options), cfg_options={}))
+    complete_teacher(cfg, all_options(cfg, options).for_teacher())
     return cfg.model.teacher
 
 

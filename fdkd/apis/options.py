@@ -7,7 +7,14 @@ from typing import Any
 import torch
 from mmengine.config import Config, ConfigDict
 
+from fdkd.algorithms.distiller import CrossModalDistiller
 from fdkd.errors import ConfigError
+from fdkd.registry import ALGORITHMS
+
+#: The precisions of ``--amp``.
+PRECISIONS = ('bf16', 'fp16')
+#: Where ``cache`` may keep what was read and decoded.
+CACHES = ('ram', 'disk')
 
 
 @dataclass(frozen=True)
@@ -21,13 +28,21 @@ class RunOptions:
         data_root: Folder of the data set.
         size: Width and height that samples are resized to.
         epochs: Length of training; the schedule is stretched with it.
-        batch_size: Training samples per step and process.
+        batch_size: Training samples per step and process; with ``accumulate``, per accumulated part of a step.
         pretrained: ImageNet weights: a local file, or ``'none'`` to train from scratch (language models as well).
         text_model: Hugging Face model, by name or folder, of every tokenizer and text encoder.
         seed: Seed of initialisation, order and augmentation.
-        amp: Mixed precision: bfloat16 on a CPU and on GPUs that have it, float16 with loss scaling on others.
+        amp: Mixed precision: ``'bf16'``; ``'fp16'``, with loss scaling, on a GPU; or ``True``, bfloat16 on a CPU and on
+            GPUs that have it and float16 on others.
+        channels_last: Keep the networks' weights, images and maps with the channels innermost.
+        compile: Compile the parts of the networks between taps with ``torch.compile``, for training.
+        accumulate: Batches whose gradients make one step.
+        cache: Keep what the deterministic first steps of the training pipeline yield, in ``'ram'`` or on ``'disk'``.
         workers: Processes that load data.
-        cfg_options: Any key by dotted path; the only option that does not reach the teacher's config.
+        cache_teacher: Folder to keep the frozen teacher's features in; does not reach the teacher's config.
+        views: Let the augmentation of the frozen teacher's view repeat after so many epochs; does not reach the
+            teacher's config.
+        cfg_options: Any key by dotted path; does not reach the teacher's config.
     """
 
     data_root: str | None = None
@@ -37,8 +52,14 @@ class RunOptions:
     pretrained: str | None = None
     text_model: str | None = None
     seed: int | None = None
-    amp: bool = False
+    amp: bool | str = False
+    channels_last: bool = False
+    compile: bool = False
+    accumulate: int | None = None
+    cache: str | None = None
     workers: int | None = None
+    cache_teacher: str | None = None
+    views: int | None = None
     cfg_options: dict[str, Any] = field(default_factory=dict)
 
     def over(self, defaults: dict[str, Any], source: str) -> 'RunOptions':
@@ -56,11 +77,16 @@ class RunOptions:
         said = {name for name in names if getattr(self, name) not in (None, {}) and getattr(self, name) is not False}
         return replace(self, **{name: value for name, value in defaults.items() if name not in said})
 
+    def for_teacher(self) -> 'RunOptions':
+        """What of these options reaches the config that trains the teacher."""
+        return replace(self, cache_teacher=None, views=None, cfg_options={})
+
     def apply(self, cfg: Config) -> None:
         """Changes ``cfg`` in place.
 
         Raises:
-            ConfigError: If the config has nothing that an option could change.
+            ConfigError: If the config has nothing that an option could change, or the option no such value, or this
+                machine no such precision.
         """
         loaders = [cfg[name] for name in ('train_dataloader', 'val_dataloader', 'test_dataloader') if cfg.get(name)]
         for loader in loaders:
@@ -84,7 +110,21 @@ class RunOptions:
         if self.text_model is not None:
             _replace_text_model(cfg.model, self.text_model)
         if self.amp:
-            cfg.optim_wrapper.update(_amp())
+            cfg.optim_wrapper.update(_amp(self.amp))
+        if self.accumulate is not None:
+            cfg.optim_wrapper.accumulative_counts = self.accumulate
+        if self.channels_last:
+            cfg.channels_last = True
+        if self.compile:
+            cfg.compile = True
+        if self.cache is not None:
+            _expect('--cache', self.cache, CACHES)
+            cfg.train_dataloader.dataset.cache = self.cache
+        if self.cache_teacher is not None:
+            _frozen_teacher(cfg, '--cache-teacher')
+            cfg.default_hooks.teacher_cache = {'type': 'TeacherCacheHook', 'folder': str(self.cache_teacher)}
+        if self.views is not None:
+            cfg.train_dataloader.dataset.views = {_frozen_teacher(cfg, '--views').modality: self.views}
 
 
 def _resize(pipeline: list[dict], size: tuple[int, int]) -> None:
@@ -130,8 +170,30 @@ def _replace_text_model(node: Any, name: str) -> None:
             _replace_text_model(value, name)
 
 
-def _amp() -> dict[str, Any]:
+def _amp(precision: bool | str) -> dict[str, Any]:
+    """The optimizer wrapper of a precision; ``True`` is the best that the device has."""
+    if precision is not True:
+        _expect('--amp', precision, PRECISIONS)
     if not torch.cuda.is_available():
+        if precision == 'fp16':
+            raise ConfigError('--amp fp16: float16 needs a GPU, and there is none: on a CPU use --amp bf16')
         return {'type': 'CPUAmpOptimWrapper'}
-    dtype = 'bfloat16' if torch.cuda.is_bf16_supported() else 'float16'
-    return {'type': 'AmpOptimWrapper', 'dtype': dtype, 'loss_scale': 'dynamic'}
+    if precision == 'fp16' or not torch.cuda.is_bf16_supported():
+        if precision == 'bf16':
+            raise ConfigError('--amp bf16: this GPU has no bfloat16: use --amp fp16')
+        return {'type': 'AmpOptimWrapper', 'dtype': 'float16', 'loss_scale': 'dynamic'}
+    # bfloat16 has float32's range: a scaled loss would gain nothing, and asks the GPU for overflows at every step.
+    return {'type': 'AmpOptimWrapper', 'dtype': 'bfloat16', 'loss_scale': {'enabled': False}}
+
+
+def _expect(option: str, value: Any, values: tuple[str, ...]) -> None:
+    if value not in values:
+        raise ConfigError(f'{option} {value!r}: expected {" or ".join(values)}')
+
+
+def _frozen_teacher(cfg: Config, option: str) -> ConfigDict:
+    """The config of the teacher, of those algorithms whose teacher stays as it is."""
+    algorithm = ALGORITHMS.get(cfg.model.type)
+    if algorithm is None or not issubclass(algorithm, CrossModalDistiller):
+        raise ConfigError(f'{option}: {cfg.model.type} has no frozen teacher; CrossModalDistiller has one')
+    return cfg.model.teacher

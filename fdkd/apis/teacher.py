@@ -2,7 +2,6 @@
 
 import copy
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 from mmengine.config import Config
@@ -44,7 +43,7 @@ def ensure_teacher(
         ConfigError: If there is neither a checkpoint nor a config to train one with.
     """
     teacher = cfg.model.teacher
-    teacher_options = replace(all_options(cfg, options), cfg_options={})
+    teacher_options = all_options(cfg, options).for_teacher()
     teacher_cfg = complete_teacher(cfg, teacher_options)
     if given == UNTRAINED:
         _take_off_weights(cfg)

@@ -1,6 +1,5 @@
 """Scoring a trained student, alone, from its modality alone."""
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -74,7 +73,7 @@ def _with_heads(cfg: Config, checkpoint: str | Path, options: RunOptions, unsafe
     weights = checked_weights(checkpoint, student.modality, student.model.get('num_classes'), unsafe)
     if not any(name.startswith('terms.') for name in weights):
         return None
-    complete_teacher(cfg, replace(all_options(cfg, options), cfg_options={}))
+    complete_teacher(cfg, all_options(cfg, options).for_teacher())
     cfg.model.teacher.checkpoint = None  # its architecture alone is asked: the classifiers fit its width
     algorithm = StudentWithHeads(ALGORITHMS.build(cfg.model))
     own = tuple(f'{name}.' for name, _ in algorithm.named_children())  # a teacher that trains is saved beside them

@@ -1,6 +1,5 @@
 """Training one config, teacher included, up to the report."""
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -53,7 +52,7 @@ def train(
     if 'teacher' in cfg.model and not ALGORITHMS.get(cfg.model.type).teacher_comes_trained:
         if teacher:
             raise ConfigError(f'--teacher {teacher}: {cfg.model.type} trains its teacher from scratch')
-        complete_teacher(cfg, replace(all_options(cfg, options), cfg_options={}))
+        complete_teacher(cfg, all_options(cfg, options).for_teacher())
     elif 'teacher' in cfg.model:
 
         def train_teacher(path: Path, teacher_options: RunOptions, folder: Path) -> None:

@@ -37,6 +37,7 @@ _REQUIRED = ('model', 'train_dataloader', 'optim_wrapper', 'train_cfg', 'default
 _KNOWN_KEYS = (
     *_REQUIRED, *_SECTIONS, 'val_cfg', 'test_cfg', 'env_cfg', 'default_scope',
     'log_level', 'load_from', 'resume', 'custom_imports', 'work_dir', 'launcher', 'auto_scale_lr', 'model_wrapper_cfg',
+    'channels_last', 'compile',
 )  # fmt: skip
 
 

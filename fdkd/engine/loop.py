@@ -47,6 +47,9 @@ class EpochLoop(EpochBasedTrainLoop):
         self.runner.call_hook('before_train_epoch')
         self.runner.model.train()
         self.runner.algorithm.start_epoch(self._epoch)
+        # Gradients accumulate within an epoch alone: its last step takes what is left, so a checkpoint written at its
+        # end lacks none. (The model is asked for batch norms, of which MMEngine has warned when training started.)
+        self.runner.optim_wrapper.initialize_count_status(nn.Identity(), done, len(self.dataloader))
         if done:
             self.dataloader.sampler.skip(done * self.dataloader.batch_size)
         for index, data_batch in enumerate(self.dataloader, start=done):

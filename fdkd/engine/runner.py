@@ -1,22 +1,29 @@
 """MMEngine's runner with checkpoints that are written whole, read safely and hold the student apart."""
 
 import os
+from contextlib import ExitStack
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import mmengine
+import torch
+from mmengine.device import get_device
 from mmengine.dist import all_gather_object, get_rank, is_main_process
 from mmengine.logging import MMLogger
 from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner as MMEngineRunner
-from torch import nn
+from torch import Tensor, nn
 
 from fdkd.algorithms.teacher import STUDENT_PREFIX
 from fdkd.checkpoint import load_weights, read_checkpoint, write_checkpoint
+from fdkd.engine.compile import compile_networks
 from fdkd.engine.console import shorten_console
+from fdkd.engine.gradient_share import GradientShareHook
 from fdkd.engine.history import pack_history, unpack_history
 from fdkd.engine.randomness import random_state, restore_random_state
-from fdkd.errors import CheckpointError
+from fdkd.engine.sharding import ShardTeacherHook
+from fdkd.errors import CheckpointError, ConfigError
 from fdkd.registry import RUNNERS
 
 STUDENT_FILE = 'student.pth'
@@ -30,7 +37,7 @@ def newest_checkpoint(folder: Path) -> Path | None:
 
 @RUNNERS.register_module()
 class Runner(MMEngineRunner):
-    """What differs from MMEngine's runner is its checkpoints.
+    """What differs from MMEngine's runner is its checkpoints, and what two keys of a config do.
 
     - Every save also writes ``student.pth`` with the student alone, loadable with ``torch.load(weights_only=True)``:
       ``state_dict`` of the bare network and ``meta`` (modality, classes, palette, epoch, config hash and text). Where
@@ -38,6 +45,9 @@ class Runner(MMEngineRunner):
     - Files are written beside their place and renamed; a killed save leaves the old file.
     - Reading runs no code: no unpickling of objects, and the config text in a checkpoint is not executed.
     - The generators' states of every rank are saved and restored.
+    - Before a save every rank calls ``before_saving(runner)`` of the hooks that have it.
+    - ``channels_last=True`` keeps four-dimensional weights and inputs with their channels innermost.
+    - ``compile=True``, or arguments of ``torch.compile``, compiles the networks between their taps, for training.
     """
 
     @property
@@ -50,6 +60,41 @@ class Runner(MMEngineRunner):
         logger = super().build_logger(*args, **kwargs)
         shorten_console(logger)
         return logger
+
+    def build_model(self, model: nn.Module | dict) -> nn.Module:
+        """The algorithm, in the memory format that the config asks for; on a GPU its heads do not wait for it."""
+        model = super().build_model(model)
+        if get_device() != 'cpu':
+            from fdkd.models.mmseg_losses import unsynchronised  # imports all of MMSegmentation's models
+
+            unsynchronised(model)
+        if self.cfg.get('channels_last'):
+            model.to(memory_format=torch.channels_last)
+            model.data_preprocessor.memory_format = torch.channels_last
+        return model
+
+    def _init_model_weights(self) -> None:
+        """Draws the weights in the usual layout: random numbers fill a tensor as it lies in memory."""
+        if self.cfg.get('channels_last'):
+            self.algorithm.to(memory_format=torch.contiguous_format)
+        super()._init_model_weights()
+        if self.cfg.get('channels_last'):
+            self.algorithm.to(memory_format=torch.channels_last)
+
+    def train(self) -> nn.Module:
+        """Trains; networks that are compiled for it are as before afterwards."""
+        with ExitStack() as self._compiled:
+            return super().train()
+
+    def _maybe_compile(self, target: str) -> None:
+        """Where MMEngine would compile the whole step, with everything that hooks and exceptions do in it."""
+        if not (options := self.cfg.get('compile')):
+            return
+        for hook in self.hooks:
+            if isinstance(hook, (GradientShareHook, ShardTeacherHook)):
+                raise ConfigError(f'compile: {type(hook).__name__} reaches into networks that are compiled; drop one')
+        self._compiled.callback(compile_networks(self.algorithm, {} if options is True else dict(options)))
+        self.logger.info('the networks are compiled in the first iterations, which take long')
 
     def load_or_resume(self) -> None:
         """Loads or resumes once, as the config asks."""
@@ -118,7 +163,9 @@ class Runner(MMEngineRunner):
         **_: Any,
     ) -> None:
         """Saves the run, and the student alone; called on every rank, since each has random states of its own."""
+        self.call_hook('before_saving')
         states = all_gather_object(random_state())
+        optimizer = self.optim_wrapper.state_dict() if save_optimizer else None  # a sharded one takes all ranks
         if not is_main_process():
             return
         # A checkpoint at the end of an epoch is written before the loop counts the epoch, one within an epoch before
@@ -134,17 +181,17 @@ class Runner(MMEngineRunner):
             'classes': self._classes,
             'seed': self.seed,
             'config_hash': self.cfg.get('config_hash'),
-            'cfg': self.cfg.pretty_text,
+            'cfg': self._config_text,
             'mmengine_version': mmengine.__version__,
             'random_states': states,
         }
         checkpoint = {
             'meta': meta,
-            'state_dict': {name: x.cpu() for name, x in self.algorithm.state_dict().items()},
+            'state_dict': _on_cpu(self.algorithm.state_dict()),
             'history': pack_history(self.message_hub),
         }
         if save_optimizer:
-            checkpoint['optimizer'] = self.optim_wrapper.state_dict()
+            checkpoint['optimizer'] = optimizer
         if save_param_scheduler:
             checkpoint['param_schedulers'] = [scheduler.state_dict() for scheduler in self.param_schedulers]
         self.call_hook('before_save_checkpoint', checkpoint=checkpoint)
@@ -152,6 +199,10 @@ class Runner(MMEngineRunner):
         write_checkpoint(checkpoint, Path(out_dir) / filename)
         for name, (modality, model) in self.algorithm.trained.items():
             self._save_alone(model, modality, Path(out_dir) / f'{name}.pth', position)
+
+    @cached_property
+    def _config_text(self) -> str:
+        return self.cfg.pretty_text  # formatting it takes longer than saving a small model
 
     @property
     def _classes(self) -> list[str]:
@@ -166,7 +217,11 @@ class Runner(MMEngineRunner):
             'palette': [list(colour) for colour in self.train_dataloader.dataset.metainfo.get('palette', [])],
             'seed': self.seed,
             'config_hash': self.cfg.get('config_hash'),
-            'cfg': self.cfg.pretty_text,
+            'cfg': self._config_text,
         }
-        weights = {name: x.cpu() for name, x in model.state_dict().items()}
-        write_checkpoint({'meta': meta, 'state_dict': weights}, path)
+        write_checkpoint({'meta': meta, 'state_dict': _on_cpu(model.state_dict())}, path)
+
+
+def _on_cpu(weights: dict[str, Tensor]) -> dict[str, Tensor]:
+    """The weights as any model holds them, whatever the memory format of this run."""
+    return {name: x.cpu().contiguous() for name, x in weights.items()}

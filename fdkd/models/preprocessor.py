@@ -64,11 +64,16 @@ class MultimodalPreprocessor(BaseDataPreprocessor):
     """Stacks each modality's samples, moves them to the device and normalises them there.
 
     Where a sample lacks a modality, ``inputs`` of that modality has a row less; the samples' ``present`` says whose.
+    Samples are moved one by one, before they are stacked: the loader pins them, and only from pinned memory does a copy
+    to a GPU not hold up the host.
 
     Args:
         modalities: For each modality the arguments of its :class:`Normalizer`; or none, to cast to float32 alone; or
             ``tokens=True`` for token ids, which stay int64 and are filled up on the right, with
             :data:`~fdkd.models.padding.PADDING`, to the longest text of the batch.
+
+    Attributes:
+        memory_format: Of images, also those of clips; ``torch.channels_last`` for networks that are kept in it.
 
     Raises:
         DataError: If the samples of a batch differ in size, a modality has no normalisation, or, in training, every
@@ -77,16 +82,23 @@ class MultimodalPreprocessor(BaseDataPreprocessor):
 
     def __init__(self, modalities: Mapping[str, Mapping[str, Any]]) -> None:
         super().__init__(non_blocking=True)
+        self.memory_format = torch.preserve_format
         self.normalizers = nn.ModuleDict({name: _entry(settings) for name, settings in modalities.items()})
 
     def forward(self, data: dict[str, Any], training: bool = False) -> dict[str, Any]:
         samples = data['data_samples']
         if training:
             _refuse_all_void(samples)
-        stacked = {name: self._stack(name, tensors, samples) for name, tensors in data['inputs'].items()}
-        batch = self.cast_data({'inputs': stacked, 'data_samples': samples})
-        batch['inputs'] = {name: self.normalizers[name](x) for name, x in batch['inputs'].items()}
+        batch = self.cast_data({'inputs': data['inputs'], 'data_samples': samples})
+        stacked = {name: self._stack(name, tensors, samples) for name, tensors in batch['inputs'].items()}
+        batch['inputs'] = {name: self._laid_out(self.normalizers[name](x)) for name, x in stacked.items()}
         return batch
+
+    def _laid_out(self, x: Tensor) -> Tensor:
+        """``[..., C, H, W]`` in the memory format; anything of fewer dimensions as it is."""
+        if self.memory_format is torch.preserve_format or x.ndim < 4:
+            return x
+        return x.flatten(0, -4).contiguous(memory_format=self.memory_format).view(x.shape)
 
     def _stack(self, name: str, tensors: list[Tensor], samples: list) -> Tensor:
         if name not in self.normalizers:

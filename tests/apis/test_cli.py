@@ -33,7 +33,42 @@ def test_options_reach_the_run():
 
 
 @pytest.mark.parametrize(
-    'words', [['--epochs', '0'], ['--batch-size', '-2'], ['--seed', '-1'], ['--workers', 'x'], ['--cfg-options', 'foo']]
+    ('words', 'expected'),
+    [
+        ([], {'amp': False, 'channels_last': False, 'compile': False, 'cache_teacher': None, 'accumulate': None}),
+        (['--amp'], {'amp': True}),
+        (['--amp', 'fp16'], {'amp': 'fp16'}),
+        (
+            ['--channels-last', '--compile', '--accumulate', '4'],
+            {'channels_last': True, 'compile': True, 'accumulate': 4},
+        ),
+        (
+            ['--cache', 'ram', '--cache-teacher', '--views', '2'],
+            {'cache': 'ram', 'cache_teacher': 'work_dirs/teacher_cache', 'views': 2},
+        ),
+        (['--cache-teacher', 'there'], {'cache_teacher': 'there', 'views': None}),
+    ],
+)
+def test_speed_options_reach_the_run(words, expected):
+    parser = argparse.ArgumentParser()
+    add_run_options(parser)
+    options = run_options(parser.parse_args(words))
+    assert {name: getattr(options, name) for name in expected} == expected
+
+
+@pytest.mark.parametrize(
+    'words',
+    [
+        ['--amp', 'half'],
+        ['--cache', 'gpu'],
+        ['--accumulate', '0'],
+        ['--views', '0'],
+        ['--epochs', '0'],
+        ['--batch-size', '-2'],
+        ['--seed', '-1'],
+        ['--workers', 'x'],
+        ['--cfg-options', 'foo'],
+    ],
 )
 def test_values_that_cannot_be_meant_are_refused(words, capsys):
     parser = argparse.ArgumentParser()

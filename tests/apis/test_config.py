@@ -37,6 +37,18 @@ def test_the_hash_follows_what_decides_the_weights_alone():
     assert len(set(hashes)) == len(hashes) - 1
 
 
+def test_the_hash_follows_switches_that_change_more_than_rounding():
+    options = RunOptions(workers=0, channels_last=True, compile=True, cache_teacher='there')
+    plain = load_config(CONFIG, RunOptions()).config_hash
+    assert load_config(CONFIG, options).config_hash == plain
+    cfg = load_config(CONFIG, RunOptions())
+    cfg.train_dataloader.dataset.update(cache='ram', cache_folder='there')
+    cfg.optim_wrapper.optimizer.fused = True
+    assert config_hash(cfg) == plain
+    changed = [load_config(CONFIG, RunOptions(**switch)).config_hash for switch in ({'accumulate': 2}, {'views': 2})]
+    assert len({plain, *changed}) == 3
+
+
 def test_the_hash_follows_the_data_and_not_where_they_lie(nyu_root, nyu_copy):
     here, moved = (load_config(CONFIG, RunOptions(data_root=str(root))) for root in (nyu_root, nyu_copy))
     assert here.config_hash == moved.config_hash

@@ -52,9 +52,74 @@ def test_pretrained_weights_are_removed_or_read_from_a_file(given, expected):
     assert (init if init is None else init.checkpoint) == expected
 
 
-def test_amp_on_a_cpu_is_bfloat16(monkeypatch):
-    monkeypatch.setattr('torch.cuda.is_available', lambda: False)
-    assert applied(amp=True).optim_wrapper.type == 'CPUAmpOptimWrapper'
+@pytest.fixture
+def device(monkeypatch):
+    """Says what GPU there is: none, or one with or without bfloat16."""
+
+    def set_device(gpu, bf16=False):
+        monkeypatch.setattr('torch.cuda.is_available', lambda: gpu)
+        monkeypatch.setattr('torch.cuda.is_bf16_supported', lambda: bf16)
+
+    return set_device
+
+
+@pytest.mark.parametrize('amp', [True, 'bf16'])
+def test_amp_on_a_cpu_is_bfloat16(amp, device):
+    device(gpu=False)
+    assert applied(amp=amp).optim_wrapper.type == 'CPUAmpOptimWrapper'
+
+
+@pytest.mark.parametrize(
+    ('amp', 'bf16', 'dtype'), [(True, True, 'bfloat16'), (True, False, 'float16'), ('fp16', True, 'float16')]
+)
+def test_amp_on_a_gpu_scales_float16_alone(amp, bf16, dtype, device):
+    device(gpu=True, bf16=bf16)
+    wrapper = applied(amp=amp).optim_wrapper
+    scale = 'dynamic' if dtype == 'float16' else {'enabled': False}
+    assert (wrapper.type, wrapper.dtype, wrapper.loss_scale) == ('AmpOptimWrapper', dtype, scale)
+
+
+@pytest.mark.parametrize(
+    ('amp', 'gpu', 'message'),
+    [
+        ('fp16', False, r'--amp fp16: .* needs a GPU.*: on a CPU use --amp bf16'),
+        ('bf16', True, r'--amp bf16: this GPU has no bfloat16: use --amp fp16'),
+        ('half', False, r"--amp 'half': expected bf16 or fp16"),
+    ],
+)
+def test_a_precision_that_the_device_lacks_is_an_error(amp, gpu, message, device):
+    device(gpu=gpu)
+    with pytest.raises(ConfigError, match=message):
+        applied(amp=amp)
+
+
+def test_speed_options_change_their_keys_alone():
+    cfg = applied(channels_last=True, compile=True, accumulate=4, cache='disk', cache_teacher='there', views=3)
+    assert (cfg.channels_last, cfg.compile, cfg.optim_wrapper.accumulative_counts) == (True, True, 4)
+    assert cfg.default_hooks.teacher_cache == {'type': 'TeacherCacheHook', 'folder': 'there'}
+    assert cfg.train_dataloader.dataset.views == {'depth': 3}
+    assert cfg.train_dataloader.dataset.cache == 'disk'
+    assert 'cache' not in cfg.test_dataloader.dataset
+
+
+def test_what_concerns_the_frozen_teacher_does_not_reach_its_own_training():
+    options = RunOptions(
+        seed=1, amp='bf16', accumulate=2, cache='ram', cache_teacher='there', views=3, cfg_options={'a': 1}
+    )
+    assert options.for_teacher() == RunOptions(seed=1, amp='bf16', accumulate=2, cache='ram')
+
+
+@pytest.mark.parametrize('config', ['unimodal/nyu_rgb', 'dml/nyu_rgb_from_depth', 'c2kd/nyu_rgb_from_depth'])
+@pytest.mark.parametrize(('option', 'flag'), [({'views': 2}, '--views'), ({'cache_teacher': 'a'}, '--cache-teacher')])
+def test_without_a_frozen_teacher_there_is_nothing_to_keep_of_it(config, option, flag):
+    cfg = Config.fromfile(f'configs/{config}.py')
+    with pytest.raises(ConfigError, match=f'{flag}: {cfg.model.type} has no frozen teacher'):
+        RunOptions(**option).apply(cfg)
+
+
+def test_a_cache_is_in_memory_or_on_disk():
+    with pytest.raises(ConfigError, match="--cache 'gpu': expected ram or disk"):
+        applied(cache='gpu')
 
 
 def test_options_of_the_command_line_win():

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 from mmengine.config import Config
+from mmseg.models.decode_heads import decode_head
 from mmseg.registry import MODELS as MMSEG_MODELS
 
 from fdkd.apis.options import RunOptions
@@ -128,6 +129,52 @@ def test_a_loss_that_is_not_finite_stops_and_names_parts_and_samples(nyu_root, t
     with pytest.raises(NonFiniteLossError, match=r'iteration 2 .*decode.loss_ce nan.*samples: 0\d+, 0\d+'):
         train(config, tiny(nyu_root, epochs=2), work_dir=tmp_path / 'run', teacher=str(teacher))
     assert not list((tmp_path / 'run').glob('epoch_2.pth'))
+
+
+@pytest.fixture
+def on_gpu(monkeypatch):
+    """Treats losses as on a GPU; the labels, of which a batch of void alone is refused, stay on the host."""
+    monkeypatch.setattr('fdkd.engine.deferred.worth_deferring', lambda value: isinstance(value, torch.Tensor))
+    monkeypatch.setattr('fdkd.engine.runner.get_device', lambda: 'cuda')
+    monkeypatch.setattr('fdkd.models.preprocessor._refuse_all_void', lambda samples: None)
+    monkeypatch.setattr(decode_head, 'accuracy', decode_head.accuracy)  # back afterwards
+
+
+def test_on_a_gpu_a_loss_that_is_not_finite_stops_before_anything_is_saved(nyu_root, tmp_path, teacher, on_gpu):
+    config = write_config(
+        tmp_path / 'poisoned.py',
+        FDKD,
+        custom_imports=PROBES,
+        custom_hooks=[{'type': 'StopOnNonFiniteLoss'}, {'type': 'Poison', 'at': 0}],
+        default_hooks={'checkpoint': {'by_epoch': False, 'interval': 1}},
+    )
+    with pytest.raises(NonFiniteLossError, match=r'iteration 1 .*decode.loss_ce nan.*samples: 0\d+, 0\d+'):
+        train(config, tiny(nyu_root), work_dir=tmp_path / 'run', teacher=str(teacher))
+    assert not list((tmp_path / 'run').glob('*.pth'))
+
+
+def test_between_two_lines_of_the_log_nothing_waits_for_the_gpu(nyu_root, tmp_path, teacher, request):
+    def run(name, hook):
+        config = write_config(
+            tmp_path / f'{name}.py',
+            FDKD,
+            custom_imports=PROBES,
+            custom_hooks=[{'type': 'StopOnNonFiniteLoss'}, {'type': hook, 'path': str(tmp_path / name)}],
+            optim_wrapper={'clip_grad': {'max_norm': 5.0}},
+        )
+        folder = tmp_path / f'run_{name}'
+        train(config, tiny(nyu_root, epochs=2), work_dir=folder, teacher=str(teacher))
+        scalars = torch.load(folder / 'epoch_2.pth', weights_only=True)['history']['scalars']
+        return {key: scalars[key]['values'] for key in scalars if 'time' not in key}
+
+    expected = run('plain', 'Watch')
+    request.getfixturevalue('on_gpu')
+    found = run('deferred', 'WatchWaits')
+    waits = [json.loads(line) for line in (tmp_path / 'deferred').read_text().splitlines()]
+    assert waits == [[], ['tolist']] * 2  # the second iteration of an epoch is its last, which is logged
+    assert found.keys() == expected.keys()
+    for key, values in expected.items():
+        torch.testing.assert_close(found[key], values, rtol=1e-6, atol=0, msg=key)
 
 
 def test_a_run_resumed_within_an_epoch_equals_one_that_was_not_interrupted(nyu_root, tmp_path, teacher, monkeypatch):

@@ -4,6 +4,8 @@ from types import SimpleNamespace
 
 import pytest
 import torch
+from mmengine.optim import OptimWrapper
+from torch import nn
 from torch.utils.data import DataLoader
 
 from fdkd.datasets.sampler import EpochSampler
@@ -18,7 +20,7 @@ class Runner:
         self.seen, self.validated = [], []
         self.visualizer = SimpleNamespace()
         self.model = SimpleNamespace(train=lambda: None, train_step=lambda data, optim_wrapper: self.seen.append(data))
-        self.optim_wrapper = None
+        self.optim_wrapper = SimpleNamespace(initialize_count_status=lambda *_: None)
         self.started = []
         self.algorithm = SimpleNamespace(start_epoch=self.started.append)
 
@@ -71,3 +73,52 @@ def test_too_few_samples_for_one_batch_are_an_error():
     runner = loop_of(1)
     with pytest.raises(ConfigError, match='7 training samples do not fill one batch of 8'):
         EpochLoop(runner, DataLoader(runner.loop.dataloader.dataset, 8, drop_last=True), max_epochs=1)
+
+
+class Squares(nn.Module):
+    """A linear model without batch norm, which learns to give the sample's number."""
+
+    def __init__(self):
+        super().__init__()
+        self.layer = nn.Linear(1, 1).double()
+        nn.init.ones_(self.layer.weight)
+        nn.init.zeros_(self.layer.bias)
+
+    def train_step(self, data, optim_wrapper):
+        x = torch.tensor(data, dtype=torch.float64)[:, None]
+        with optim_wrapper.optim_context(self):
+            loss = (self.layer(x / 10) - x).square().mean()
+        optim_wrapper.update_params(loss)
+
+
+def weights_after(epochs, batch_size, **settings):
+    """Weights of :class:`Squares` after each step of the optimizer."""
+    runner, model, seen = Runner(), Squares(), []
+    dataset = loop_of(1).loop.dataloader.dataset
+    loader = DataLoader(
+        dataset, batch_size, sampler=EpochSampler(dataset, seed=3), collate_fn=lambda x: [key.index for key in x]
+    )
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.9)
+    optimizer.register_step_post_hook(lambda *_: seen.append(model.layer.weight.item()))
+    runner.model, runner.optim_wrapper = model, OptimWrapper(optimizer, **settings)
+    runner.loop = EpochLoop(runner, loader, max_epochs=epochs)
+    runner.optim_wrapper.initialize_count_status(model, 0, runner.loop.max_iters)
+    runner.loop.run()
+    return seen
+
+
+@pytest.mark.parametrize('clip', [None, {'max_norm': 1.0}])
+def test_accumulated_batches_make_the_steps_of_one_large_batch(clip):
+    # 7 samples: batches of 2 give 4 an epoch, the last of one sample; two at a time, as batches of 4
+    small = weights_after(2, 2, accumulative_counts=2, clip_grad=clip and dict(clip))
+    large = weights_after(2, 4, clip_grad=clip and dict(clip))
+    assert len(small) == len(large) == 4
+    assert small[0] == pytest.approx(large[0], rel=1e-12)
+    assert small[1] != pytest.approx(large[1], rel=1e-6)  # the mean of two batches' means, of 2 samples and of 1
+
+
+def test_the_last_step_of_an_epoch_takes_what_is_left():
+    # batches of 1: 7 an epoch, in steps of 3, 3 and 1, each the mean of its samples
+    three, whole = weights_after(2, 1, accumulative_counts=3), weights_after(2, 3)
+    assert len(three) == len(whole) == 6
+    assert three == pytest.approx(whole, rel=1e-12)

@@ -7,16 +7,21 @@ import torch
 
 from fdkd.apis.config import load_config
 from fdkd.apis.options import RunOptions
+from fdkd.engine.gradient_share import GradientShareHook
 from fdkd.engine.runner import Runner, newest_checkpoint
-from fdkd.errors import CheckpointError
+from fdkd.errors import CheckpointError, ConfigError
+
+
+def tiny_config(root, work_dir):
+    options = RunOptions(data_root=str(root), size=(32, 24), epochs=1, batch_size=2, pretrained='none', workers=0)
+    cfg = load_config('configs/unimodal/nyu_depth.py', options)
+    cfg.work_dir = str(work_dir)
+    return cfg
 
 
 @pytest.fixture(scope='module')
 def runner(nyu_root, tmp_path_factory):
-    options = RunOptions(data_root=str(nyu_root), size=(32, 24), epochs=1, batch_size=2, pretrained='none', workers=0)
-    cfg = load_config('configs/unimodal/nyu_depth.py', options)
-    cfg.work_dir = str(tmp_path_factory.mktemp('run'))
-    return Runner.from_cfg(cfg)
+    return Runner.from_cfg(tiny_config(nyu_root, tmp_path_factory.mktemp('run')))
 
 
 def test_a_student_file_loads_into_the_student(runner, tmp_path):
@@ -57,3 +62,37 @@ def test_the_console_gets_short_records_and_the_log_file_all(runner, capsys):
     logged = next(handler.baseFilename for handler in runner.logger.handlers if hasattr(handler, 'baseFilename'))
     with open(logged) as file:
         assert file.read().count('many lines') == 9
+
+
+def test_layout_and_compilation_are_those_of_the_training_alone(nyu_root, tmp_path, monkeypatch, runner):
+    asked, undone = [], []
+
+    def compile_networks(algorithm, options):
+        asked.append((algorithm, options))
+        return lambda: undone.append(algorithm)
+
+    monkeypatch.setattr('fdkd.engine.runner.compile_networks', compile_networks)
+    cfg = tiny_config(nyu_root, tmp_path)
+    cfg.channels_last, cfg.compile = True, {'mode': 'reduce-overhead'}
+    plain, runner = runner, Runner.from_cfg(cfg)
+    for one in (plain, runner):
+        torch.manual_seed(0)
+        one._init_model_weights()
+    drawn, expected = (list(one.algorithm.student.backbone.parameters()) for one in (runner, plain))
+    assert all(torch.equal(*both) for both in zip(drawn, expected, strict=True))
+    weight = runner.algorithm.student.backbone.layer1[0].conv1.weight
+    assert runner.algorithm.data_preprocessor.memory_format is torch.channels_last
+    runner.train()
+    assert weight.is_contiguous(memory_format=torch.channels_last)
+    assert asked == [(runner.algorithm, {'mode': 'reduce-overhead'})]
+    assert undone == [runner.algorithm]
+    for name in ('student', 'epoch_1'):
+        saved = torch.load(tmp_path / f'{name}.pth', weights_only=True)['state_dict']
+        assert all(value.is_contiguous() for value in saved.values())
+
+
+def test_what_reaches_into_compiled_networks_is_refused(runner, monkeypatch):
+    monkeypatch.setattr(Runner, 'hooks', [GradientShareHook()])
+    monkeypatch.setattr(runner, 'cfg', {'compile': True})
+    with pytest.raises(ConfigError, match='compile: GradientShareHook reaches into networks'):
+        runner._maybe_compile('train_step')

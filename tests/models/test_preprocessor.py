@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from mmengine.config import ConfigDict
 from mmengine.structures import PixelData
 from mmseg.structures import SegDataSample
 from torchvision.transforms.v2 import functional
@@ -9,6 +10,9 @@ from torchvision.transforms.v2 import functional
 from fdkd.datasets.class_sample import ClassSample
 from fdkd.errors import DataError
 from fdkd.models import MultimodalPreprocessor, Normalizer
+from fdkd.registry import MODELS
+from tests.support.pairs import ALONE, BOTH, network
+from tests.support.pairs import batch as pairs
 
 RGB = {'mean': [123.675, 116.28, 103.53], 'std': [58.395, 57.12, 57.375]}
 DEPTH = {'mean': [2.0], 'std': [0.5], 'clip': (0.0, 10.0), 'hole': 0.0}
@@ -148,3 +152,39 @@ def test_sizes_that_differ_are_those_of_the_samples_that_have_the_modality():
     data = partial({'audio': [torch.zeros(1, 2, 3), torch.zeros(1, 2, 4)]}, a=('audio',), b=('text',), c=('audio',))
     with pytest.raises(DataError, match=r'audio of the samples a, c has the shapes \[\(1, 2, 3\), \(1, 2, 4\)\]: add'):
         MultimodalPreprocessor({'audio': {}})(data)
+
+
+@pytest.mark.parametrize('frames', [(), (2,)])
+def test_images_and_clips_can_have_their_channels_innermost(frames):
+    plain, last = (MultimodalPreprocessor({'rgb': RGB, 'audio': {}, 'text': {'tokens': True}}) for _ in range(2))
+    last.memory_format = torch.channels_last
+    made = torch.rand(2, *frames, 3, 4, 5)
+    data = batch(rgb=list(made), audio=list(torch.rand(2, 7)), text=[torch.ones(3).long(), torch.ones(2).long()])
+    expected, found = plain(data)['inputs'], last(data)['inputs']
+    assert all(torch.equal(expected[name], found[name]) for name in expected)
+    images = found['rgb'].flatten(0, 1) if frames else found['rgb']
+    assert images.is_contiguous(memory_format=torch.channels_last)
+    assert expected['rgb'].is_contiguous()
+
+
+def test_distillation_with_channels_innermost_computes_the_same():
+    found = []
+    for memory_format in (torch.preserve_format, torch.channels_last):
+        torch.manual_seed(0)
+        parts = [ConfigDict(modality=name, model=network(n)) for name, n in (('audio', 1), ('visual', 3))]
+        losses = ConfigDict(fdkd=dict(type='FDKDLoss', on='map', align=False, band_task=False))
+        distiller = dict(student=parts[0], teacher=parts[1] | {'checkpoint': None}, losses=losses)
+        algorithm = MODELS.build(dict(type='CrossModalDistiller', **distiller)).double()
+        algorithm.to(memory_format=memory_format)
+        preprocessor = MultimodalPreprocessor({'audio': {}, 'visual': {}})
+        preprocessor.memory_format = memory_format
+        inputs, samples = pairs(BOTH, BOTH, ALONE)
+        data = preprocessor({'inputs': {name: list(x) for name, x in inputs.items()}, 'data_samples': samples})
+        inputs = {name: x.double() for name, x in data['inputs'].items()}
+        loss, parts = algorithm.parse_losses(algorithm(inputs, samples, mode='loss'))
+        loss.backward()
+        weight, frozen = algorithm.student.backbone.layer1[0].conv1.weight, algorithm.teacher.backbone.conv1.weight
+        last = [x.is_contiguous(memory_format=torch.channels_last) for x in (weight, frozen, inputs['visual'])]
+        assert last == [memory_format is torch.channels_last] * 3
+        found.append({**{name: value.detach() for name, value in parts.items()}, 'gradient': weight.grad})
+    torch.testing.assert_close(*found, rtol=1e-9, atol=1e-12)

@@ -11,6 +11,7 @@ from mmengine.model import is_model_wrapper
 from torch import nn
 
 from fdkd.registry import DISTILL_LOSSES, HOOKS
+from tests.support.waits import Waits
 
 
 @DISTILL_LOSSES.register_module()
@@ -79,6 +80,24 @@ class Poison(Hook):
         if runner.iter == self.at:
             with torch.no_grad():
                 runner.algorithm.student.decode_head.conv_seg.bias.fill_(float('nan'))
+
+
+@HOOKS.register_module()
+class WatchWaits(Hook):
+    """Appends to ``path``, for each iteration with all its hooks, what would make the host wait for a GPU."""
+
+    priority = 'LOWEST'
+
+    def __init__(self, path):
+        self.path = Path(path)
+
+    def before_train_iter(self, runner, batch_idx, data_batch=None):
+        self._waits = Waits().__enter__()
+
+    def after_train_iter(self, runner, batch_idx, data_batch=None, outputs=None):
+        self._waits.__exit__(None, None, None)
+        with self.path.open('a') as file:
+            file.write(json.dumps(self._waits.names) + '\n')
 
 
 def read_watch(path, rank=0):
