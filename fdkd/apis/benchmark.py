@@ -3,6 +3,7 @@
 import random
 import time
 from collections.abc import Callable, Mapping, Sequence
+from itertools import accumulate
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -11,6 +12,7 @@ from mmengine.structures import PixelData
 from mmseg.structures import SegDataSample
 from rich.progress import track
 from torch import Generator, Tensor
+from torch.profiler import ProfilerActivity, profile
 
 from fdkd.datasets.class_sample import ClassSample
 from fdkd.errors import ConfigError
@@ -54,7 +56,7 @@ def synthetic_batch(
     *,
     dense: bool = True,
 ) -> dict[str, Any]:
-    """A collated training batch of random values.
+    """A collated training batch of random values; its samples are the first of their data set, in their only view.
 
     Args:
         modalities: ``'rgb'``, ``'depth'``, ``'audio'`` or ``'noisy'`` (a spectrum), ``'visual'`` or ``'image'`` (one
@@ -72,7 +74,7 @@ def synthetic_batch(
         raise ConfigError(f'no input can be generated for {sorted(unknown)}, only for {", ".join(_VALUES)}')
     shape, seeded = size[::-1], Generator().manual_seed(seed)
     inputs = {name: [_VALUES[name](*shape, seeded) for _ in range(batch_size)] for name in modalities}
-    meta = {'sample_id': 'generated', 'present': (*modalities, 'label')}
+    meta = {'present': (*modalities, 'label'), 'view': 0}
     if dense:
         labels = torch.randint(num_classes, (batch_size, 1, *shape), generator=seeded)
         labels[torch.rand(labels.shape, generator=seeded) < 0.1] = VOID
@@ -81,6 +83,8 @@ def synthetic_batch(
     else:
         classes = torch.randint(num_classes, (batch_size,), generator=seeded)
         samples = [ClassSample(metainfo=meta, gt_label=label) for label in classes]
+    for index, sample in enumerate(samples):
+        sample.set_metainfo({'sample_id': f'generated_{index}', 'index': index})
     return {'inputs': inputs, 'data_samples': samples}
 
 
@@ -114,10 +118,19 @@ def synchronise() -> None:
         torch.cuda.synchronize()
 
 
-def peak_memory(task: Callable[[], Any]) -> int | None:
-    """Bytes that ``task`` takes on the GPU at its peak, beyond what lies there already; ``None`` on a CPU."""
+def peak_memory(task: Callable[[], Any]) -> int:
+    """Bytes that ``task`` takes at its peak, beyond what lies there already.
+
+    On a GPU it is the memory of PyTorch's allocator there. On a CPU the profiler records every allocation, buffers
+    within operators included, but not what libraries take past PyTorch, nor the release of what was there before.
+    """
     if not torch.cuda.is_available():
-        return None
+        with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as recorded:
+            task()
+        events = [event for event in recorded.profiler.kineto_results.events() if event.name() == '[memory]']
+        events.sort(key=lambda event: event.start_ns())
+        return max(accumulate((event.nbytes() for event in events), initial=0))
+    synchronise()
     torch.cuda.reset_peak_memory_stats()
     before = torch.cuda.memory_allocated()
     task()

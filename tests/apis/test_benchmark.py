@@ -15,6 +15,7 @@ from fdkd.errors import ConfigError
 from fdkd.registry import MODELS
 
 WIDTH, HEIGHT = 12, 8
+BLOCK, DEVICE = 2**20, 'cuda' if torch.cuda.is_available() else 'cpu'
 
 
 @pytest.fixture
@@ -74,7 +75,7 @@ def test_each_task_runs_once_per_repeat_and_warm_up_does_not_count(monkeypatch):
 
 def test_batch_is_packed_as_the_pipelines_pack_theirs(batch):
     results = {
-        'rgb_path': '', 'sample_id': 'a', 'present': ('rgb', 'depth', 'label'),
+        'rgb_path': '', 'sample_id': 'a', 'present': ('rgb', 'depth', 'label'), 'sample_idx': 0, 'sample_view': 0,
         'ori_shape': (HEIGHT, WIDTH), 'img_shape': (HEIGHT, WIDTH),
         'img': np.zeros((HEIGHT, WIDTH, 3), np.uint8), 'depth': np.zeros((HEIGHT, WIDTH), np.float32),
         'gt_seg_map': np.zeros((HEIGHT, WIDTH), np.uint8),
@@ -88,6 +89,14 @@ def described(batch):
     labels = [sample.gt_sem_seg.data for sample in batch['data_samples']]
     tensors = {**batch['inputs'], 'label': labels}
     return {name: [(x.shape, x.dtype) for x in tensors[name]] for name in sorted(tensors)}
+
+
+@pytest.mark.parametrize('dense', [True, False])
+def test_samples_say_which_of_their_data_set_they_are(dense):
+    samples = benchmark.synthetic_batch(('rgb',), 5, (8, 6), batch_size=3, dense=dense)['data_samples']
+    assert [sample.metainfo['index'] for sample in samples] == [0, 1, 2]
+    assert [sample.metainfo['view'] for sample in samples] == [0, 0, 0]
+    assert len({sample.metainfo['sample_id'] for sample in samples}) == 3
 
 
 def test_batch_passes_the_preprocessor_of_the_configs(batch):
@@ -124,3 +133,42 @@ def test_batch_is_repeatable_and_its_samples_differ(batch):
 def test_unknown_modality_is_an_error():
     with pytest.raises(ConfigError, match=r"\['smell'\], only for rgb, depth, audio, noisy, visual"):
         benchmark.synthetic_batch(('rgb', 'smell'), 40, (WIDTH, HEIGHT), batch_size=1)
+
+
+def allocate(*steps):
+    """Takes (positive) or releases (negative) so many blocks, one after the other; a release undoes an earlier one."""
+    held = []
+    for step in steps:
+        if step > 0:
+            held.append(torch.zeros(step * BLOCK, dtype=torch.uint8, device=DEVICE))
+        else:
+            held.pop(next(place for place, x in enumerate(held) if len(x) == -step * BLOCK))
+
+
+@pytest.mark.parametrize(
+    ('steps', 'peak'),
+    [((1,), 1), ((1, 2), 3), ((1, -1, 2), 2), ((3, 1, -3, 1), 4), ((3, -3, 1, 1), 3), ((1, 2, -1, 2, -2, 3), 5)],
+)
+def test_peak_is_the_most_that_was_held_at_a_time(steps, peak):
+    assert benchmark.peak_memory(lambda: allocate(*steps)) == peak * BLOCK
+
+
+def test_peak_does_not_count_what_was_there_before():
+    before = torch.zeros(8 * BLOCK, dtype=torch.uint8, device=DEVICE)
+    assert benchmark.peak_memory(lambda: before.clone()) == 8 * BLOCK
+    assert benchmark.peak_memory(lambda: before.zero_()) == 0
+
+
+def test_peak_sees_what_backward_needs():
+    x = torch.zeros(BLOCK // 4, device=DEVICE, requires_grad=True)
+
+    def task():
+        total = (x.exp().exp()).sum()  # keeps both results, then makes a gradient for each of the two
+        return torch.autograd.grad(total, x)
+
+    assert 3 * BLOCK <= benchmark.peak_memory(task) < 4.1 * BLOCK
+
+
+def test_peak_sees_buffers_within_an_operator():
+    x = torch.zeros(BLOCK // 4, device=DEVICE)
+    assert benchmark.peak_memory(lambda: x.sort()) >= 3 * BLOCK  # values and indices of eight bytes

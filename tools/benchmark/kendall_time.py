@@ -1,17 +1,12 @@
 """What C2KD's selection costs: Kendall's rank correlation of a batch against SciPy's, called for each sample."""
 
-import json
-import tempfile
 import time
-from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import torch
 from prettytable import PrettyTable
 from scipy.stats import kendalltau
 from torch import Tensor
-from torch.profiler import ProfilerActivity, profile
 
 from fdkd.apis import benchmark
 from fdkd.distill.losses.c2kd import kendall_tau
@@ -52,7 +47,7 @@ def measure_kendall(
         'seconds': seconds,
         'pixels': list(pixels),
         'pixels_milliseconds': 1000 * took,
-        'pixels_peak_bytes': peak_bytes(lambda: kendall_tau(a, b)),
+        'pixels_peak_bytes': benchmark.peak_memory(lambda: kendall_tau(a, b)),
         'pixels_input_bytes': a.nbytes + b.nbytes,
     }
 
@@ -60,24 +55,6 @@ def measure_kendall(
 def per_sample(a: Tensor, b: Tensor) -> Tensor:
     """SciPy's correlation of each pair of rows, as a plain script has it, copies to the CPU included."""
     return torch.tensor([kendalltau(x, y).statistic for x, y in zip(a.cpu().numpy(), b.cpu().numpy(), strict=True)])
-
-
-def peak_bytes(task: Callable[[], Any]) -> int:
-    """Bytes that ``task`` takes at its peak, beyond what lies there already; on a CPU from PyTorch's profiler."""
-    on_gpu = benchmark.peak_memory(task)
-    if on_gpu is not None:
-        return on_gpu
-    with tempfile.TemporaryDirectory() as folder:
-        with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as recorded:
-            task()
-        path = Path(folder) / 'trace.json'
-        recorded.export_chrome_trace(str(path))
-        events = [event for event in json.loads(path.read_text())['traceEvents'] if event['name'] == '[memory]']
-    taken = peak = 0
-    for event in sorted(events, key=lambda event: event['ts']):
-        taken += event['args']['Bytes']
-        peak = max(peak, taken)
-    return peak
 
 
 def kendall_table(figures: dict[str, Any]) -> str:
