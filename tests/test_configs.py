@@ -1,18 +1,12 @@
-"""Every config of the repository is valid and trains a step on generated data of the shapes that its data set has."""
+"""Every config of the repository passes its check: it is valid and trains every parameter in a step."""
 
-import copy
 from pathlib import Path
 
 import pytest
-import torch
-from mmengine.optim import build_optim_wrapper
 from transformers import BertConfig
 
-from fdkd.apis.benchmark import synthetic_batch
-from fdkd.apis.config import load_config
+from fdkd.apis.check_config import check_config
 from fdkd.apis.options import RunOptions
-from fdkd.apis.teacher import complete_teacher
-from fdkd.registry import ALGORITHMS
 
 CONFIGS = sorted(path.relative_to('configs').with_suffix('') for path in Path('configs').glob('[!_]*/*.py'))
 METHODS = (
@@ -41,44 +35,16 @@ def test_every_method_has_every_pair_that_it_applies_to():
 
 @pytest.fixture(scope='session')
 def options(tmp_path_factory):
-    """No weights to download, and a BERT that is quick to build."""
+    """A BERT that is quick to build."""
     folder = tmp_path_factory.mktemp('bert')
     sizes = dict(vocab_size=50, num_hidden_layers=4, num_attention_heads=2, intermediate_size=32)
     BertConfig(**sizes).save_pretrained(folder)
-    return RunOptions(pretrained='none', text_model=str(folder))
-
-
-def algorithm_and_batch(path, options):
-    cfg = load_config(path, options)
-    if 'teacher' in cfg.model:
-        complete_teacher(cfg, options)
-        cfg.model.teacher.checkpoint = None
-    torch.manual_seed(0)
-    algorithm = ALGORITHMS.build(cfg.model)
-    dense = 'nyu' in path or 'rooms' in path
-    # sizes at which the two modalities' maps differ, as they do in the data sets of sound
-    batch = synthetic_batch(algorithm.modalities, algorithm.student.num_classes, (48, 64), 4, dense=dense)
-    if 'vggsound' in path:
-        batch['inputs']['visual'] = [frame.repeat(3, 1, 1, 1) for frame in batch['inputs'].get('visual', [])]
-    for name in {'audio', 'noisy'} & set(batch['inputs']):
-        batch['inputs'][name] = [torch.randn(1, 129, 33) for _ in batch['inputs'][name]]
-    batch['inputs'] = {name: batch['inputs'][name] for name in algorithm.modalities}
-    return cfg, algorithm, batch
+    return RunOptions(text_model=str(folder))
 
 
 @pytest.mark.parametrize('config', CONFIGS, ids=str)
-def test_a_step_reaches_every_parameter(config, options):
-    cfg, algorithm, batch = algorithm_and_batch(f'configs/{config}.py', options)
-    wrapper = build_optim_wrapper(algorithm, copy.deepcopy(cfg.optim_wrapper))
-    losses = algorithm(**algorithm.data_preprocessor(batch, True), mode='loss')
-    total, parts = algorithm.parse_losses(losses)
-    wrapper.backward(total)
-    assert all(torch.isfinite(value).all() for value in parts.values()), parts
-    untrained = [
-        name
-        for name, parameter in algorithm.named_parameters()
-        if parameter.requires_grad
-        and (parameter.grad is None or not parameter.grad.any() or not parameter.grad.isfinite().all())
-    ]
-    assert untrained == []
-    wrapper.step()
+def test_a_step_has_no_mistake(config, options):
+    found = check_config(f'configs/{config}.py', options, quick=True)
+    assert found.mistakes == []
+    assert found.losses
+    assert bool(found.taps) == bool(found.parameters['teacher']['total'])

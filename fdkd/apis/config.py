@@ -56,14 +56,14 @@ def load_config(path: str | Path, options: RunOptions) -> Config:
     Raises:
         ConfigError: If the file is absent or cannot be read, or with every mistake that validation finds.
     """
-    cfg = _read(Path(path))
+    cfg = read_config_file(Path(path))
     all_options(cfg, options).apply(cfg)
-    _merge(cfg, options.cfg_options)
+    merge_changes(cfg, options.cfg_options)
     import_quietly('mmseg.datasets', 'mmseg.models')
     init_default_scope(cfg.get('default_scope', 'fdkd'))
-    _fill_classes(cfg)
+    fill_classes(cfg)
     validate(cfg, str(path))
-    _choose_modalities(cfg)
+    choose_modalities(cfg)
     _add_tensorboard(cfg)
     cfg.model_wrapper_cfg = wrapper_config(cfg)
     root = cfg.train_dataloader.dataset.get('data_root')
@@ -90,7 +90,12 @@ def config_hash(cfg: Config) -> str:
     return hashlib.sha256(json.dumps(decisive, sort_keys=True, default=str).encode()).hexdigest()[:12]
 
 
-def _read(path: Path) -> Config:
+def read_config_file(path: Path) -> Config:
+    """The config in a file.
+
+    Raises:
+        ConfigError: If the file is absent or does not run.
+    """
     if not path.is_file():
         raise ConfigError(f'{path}: no such config file')
     try:
@@ -99,7 +104,12 @@ def _read(path: Path) -> Config:
         raise ConfigError(f'{path}: cannot be read: {type(error).__name__}: {error}') from error
 
 
-def _merge(cfg: Config, changes: dict[str, Any]) -> None:
+def merge_changes(cfg: Config, changes: dict[str, Any]) -> None:
+    """Makes ``--cfg-options`` of a config, in place.
+
+    Raises:
+        ConfigError: If a path leads nowhere, or an option of its own does the same.
+    """
     if late := [key for key in changes if key.split('.')[0] == 'run_options']:
         raise ConfigError(f'--cfg-options {late[0]}: use the option itself, for example --epochs')
     try:
@@ -108,7 +118,8 @@ def _merge(cfg: Config, changes: dict[str, Any]) -> None:
         raise ConfigError(f'--cfg-options {" ".join(changes)}: {type(error).__name__}: {error}') from error
 
 
-def _fill_classes(cfg: Config) -> None:
+def fill_classes(cfg: Config) -> None:
+    """Tells every ``Classifier`` the number of the data set's classes, where its config does not."""
     classes = dataset_classes(cfg)
     for node in _nodes(cfg.get('model')):
         if node.get('type') in ('Classifier', 'fdkd.Classifier') and classes is not None:
@@ -122,7 +133,8 @@ def _nodes(node: Any) -> Iterator[dict]:
             yield from _nodes(value)
 
 
-def _choose_modalities(cfg: Config) -> None:
+def choose_modalities(cfg: Config) -> None:
+    """Tells the loaders which modalities to read, and how their samples make a batch, where their configs do not."""
     model = cfg.model
     student = model.get('student', model)['modality']
     taught_by = [model.teacher.modality] if 'teacher' in model else []

@@ -95,7 +95,7 @@ class RunOptions:
             if self.size is not None:
                 _resize(loader.dataset.pipeline, self.size)
             if self.text_model is not None:
-                _replace_text_model(loader.dataset.pipeline, self.text_model)
+                replace_text_model(loader.dataset.pipeline, self.text_model)
             if self.workers is not None:
                 loader.num_workers = self.workers
                 loader.persistent_workers = self.workers > 0
@@ -108,7 +108,7 @@ class RunOptions:
         if self.pretrained is not None:
             _replace_pretrained(cfg.model, self.pretrained)
         if self.text_model is not None:
-            _replace_text_model(cfg.model, self.text_model)
+            replace_text_model(cfg.model, self.text_model)
         if self.amp:
             cfg.optim_wrapper.update(_amp(self.amp))
         if self.accumulate is not None:
@@ -159,7 +159,7 @@ def _replace_pretrained(node: Any, pretrained: str) -> None:
             _replace_pretrained(value, pretrained)
 
 
-def _replace_text_model(node: Any, name: str) -> None:
+def replace_text_model(node: Any, name: str) -> None:
     """Names another model in every tokenizer, text encoder and its initialisation below ``node``."""
     if isinstance(node, dict):
         if node.get('type') in ('Tokenize', 'TransformerText', 'HuggingFaceInit'):
@@ -167,7 +167,7 @@ def _replace_text_model(node: Any, name: str) -> None:
         node = list(node.values())
     if isinstance(node, (list, tuple)):
         for value in node:
-            _replace_text_model(value, name)
+            replace_text_model(value, name)
 
 
 def _amp(precision: bool | str) -> dict[str, Any]:

@@ -84,7 +84,7 @@ def complete_teacher(cfg: Config, options: RunOptions) -> Config | None:
     teacher = cfg.model.teacher
     if 'model' in teacher or 'config' not in teacher:
         return None
-    teacher.config = str(_locate(teacher.config, cfg.filename))
+    teacher.config = str(locate(teacher.config, cfg.filename))
     teacher_cfg = load_config(teacher.config, options)
     if teacher_cfg.model.modality != teacher.modality:
         raise ConfigError(
@@ -108,7 +108,7 @@ def _take_off_weights(cfg: Config) -> None:
     teacher.model, teacher.checkpoint = bare.model, None
 
 
-def _locate(config: str, student_config: str) -> Path:
+def locate(config: str, student_config: str) -> Path:
     """The teacher's config: as written, or relative to a folder above the student's, such as the repository."""
     folders = [Path(), *Path(student_config).resolve().parents]
     found = [folder / config for folder in folders if (folder / config).is_file()]

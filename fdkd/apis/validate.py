@@ -15,14 +15,14 @@ from fdkd import registry as fdkd_registry
 from fdkd.errors import ConfigError
 
 #: Which registry builds what stands below a top-level key.
-_SECTIONS = {
+SECTIONS = {
     'model': 'MODELS', 'train_dataloader': 'DATASETS', 'val_dataloader': 'DATASETS', 'test_dataloader': 'DATASETS',
     'val_evaluator': 'METRICS', 'test_evaluator': 'METRICS', 'optim_wrapper': 'OPTIM_WRAPPERS', 'train_cfg': 'LOOPS',
     'param_scheduler': 'PARAM_SCHEDULERS', 'default_hooks': 'HOOKS', 'custom_hooks': 'HOOKS',
     'visualizer': 'VISUALIZERS', 'log_processor': 'LOG_PROCESSORS',
 }  # fmt: skip
 #: Keys within a section whose value another registry builds.
-_PARTS = {
+PARTS = {
     'sampler': 'DATA_SAMPLERS', 'pipeline': 'TRANSFORMS', 'optimizer': 'OPTIMIZERS', 'vis_backends': 'VISBACKENDS',
     'losses': 'DISTILL_LOSSES', 'decoupler': 'DECOUPLERS', 'connector': 'CONNECTORS', 'init_cfg': 'WEIGHT_INITIALIZERS',
 }  # fmt: skip
@@ -35,38 +35,47 @@ _TAKEN_OFF = {
 _PASSED_BY_BUILDER = {'runner', 'dataloader', 'dataset', 'optimizer', 'params', 'module'}
 _REQUIRED = ('model', 'train_dataloader', 'optim_wrapper', 'train_cfg', 'default_hooks', 'randomness')
 _KNOWN_KEYS = (
-    *_REQUIRED, *_SECTIONS, 'val_cfg', 'test_cfg', 'env_cfg', 'default_scope',
+    *_REQUIRED, *SECTIONS, 'val_cfg', 'test_cfg', 'env_cfg', 'default_scope',
     'log_level', 'load_from', 'resume', 'custom_imports', 'work_dir', 'launcher', 'auto_scale_lr', 'model_wrapper_cfg',
     'channels_last', 'compile',
 )  # fmt: skip
 
 
 def validate(cfg: Config, source: str) -> None:
-    """Looks up every ``type`` and compares the keys beside it with what that class or function takes.
+    """Refuses a config in which there are :func:`mistakes`.
 
     Raises:
-        ConfigError: With all mistakes, one a line: absent sections, keys that look misspelt, types that are not
-            registered, arguments that do not exist or are missing, each with the nearest valid name.
+        ConfigError: With all of them, numbered, one a line; ``source`` names the config.
     """
-    mistakes = [f'{key}: missing; every training config has one' for key in _REQUIRED if key not in cfg]
-    mistakes += _misspelt(cfg)
+    if found := mistakes(cfg):
+        lines = '\n'.join(f'  {number}. {mistake}' for number, mistake in enumerate(found, 1))
+        raise ConfigError(f'{source}: {len(found)} mistakes\n{lines}')
+
+
+def mistakes(cfg: Config) -> list[str]:
+    """Looks up every ``type`` and compares the keys beside it with what that class or function takes.
+
+    Returns:
+        A line for each mistake: absent sections, keys that look misspelt, types that are not registered, arguments
+        that do not exist or are missing, each with the nearest valid name.
+    """
+    found = [f'{key}: missing; every training config has one' for key in _REQUIRED if key not in cfg]
+    found += _misspelt(cfg)
     if imports := cfg.get('custom_imports'):
         import_modules_from_strings(**imports)
     for key, value in cfg.items():
-        if key in _SECTIONS:
-            mistakes += _check(value, key, _SECTIONS[key])
-    mistakes += _check_loaders(cfg)
-    mistakes += _check_modalities(cfg.get('model'))
-    mistakes += _check_classes(cfg) if isinstance(cfg.get('model'), dict) else ()
-    if mistakes:
-        lines = '\n'.join(f'  {number}. {mistake}' for number, mistake in enumerate(dict.fromkeys(mistakes), 1))
-        raise ConfigError(f'{source}: {len(dict.fromkeys(mistakes))} mistakes\n{lines}')
+        if key in SECTIONS:
+            found += _check(value, key, SECTIONS[key])
+    found += _check_loaders(cfg)
+    found += _check_modalities(cfg.get('model'))
+    found += _check_classes(cfg) if isinstance(cfg.get('model'), dict) else ()
+    return list(dict.fromkeys(found))
 
 
 def dataset_classes(cfg: Config) -> Sequence[str] | None:
     """The classes of the training set, as its config or its class states them; ``None`` where neither does."""
     dataset = cfg.get('train_dataloader', {}).get('dataset', {})
-    found = _registry('DATASETS').get(dataset['type']) if isinstance(dataset.get('type'), str) else None
+    found = registry_of('DATASETS').get(dataset['type']) if isinstance(dataset.get('type'), str) else None
     return dataset.get('classes') or getattr(found, 'METAINFO', {}).get('classes')
 
 
@@ -86,13 +95,13 @@ def _check(node: Any, path: str, registry: str) -> Iterator[str]:
         yield from _check_call(node, path, registry)
     for key, value in node.items():
         # The names of hooks are free, so none of them changes the registry.
-        yield from _check(value, f'{path}.{key}', registry if registry == 'HOOKS' else _PARTS.get(key, registry))
+        yield from _check(value, f'{path}.{key}', registry if registry == 'HOOKS' else PARTS.get(key, registry))
 
 
 def _check_call(node: dict, path: str, registry: str) -> Iterator[str]:
-    built = _registry(registry).get(node['type']) if isinstance(node['type'], str) else node['type']
+    built = registry_of(registry).get(node['type']) if isinstance(node['type'], str) else node['type']
     if built is None:
-        names = _names(_registry(registry))
+        names = _names(registry_of(registry))
         near = difflib.get_close_matches(node['type'], names, n=3, cutoff=0.5)
         hint = f'did you mean {" or ".join(near)}?' if near else 'is the module that registers it in custom_imports?'
         yield f'{path}: unknown type {node["type"]!r}; {hint}'
@@ -107,7 +116,8 @@ def _check_call(node: dict, path: str, registry: str) -> Iterator[str]:
         yield f'{path}: {node["type"]} needs the argument {key}'
 
 
-def _registry(name: str) -> Registry:
+def registry_of(name: str) -> Registry:
+    """The registry of that name: fdkd's, or where it has none MMEngine's."""
     return getattr(fdkd_registry if hasattr(fdkd_registry, name) else mmengine_registry, name)
 
 
@@ -161,14 +171,15 @@ def _check_classes(cfg: Config) -> Iterator[str]:
     classes = dataset_classes(cfg)
     if classes is None:
         return
-    for path, number in _find(cfg.get('model', {}), 'num_classes', 'model'):
+    for path, number in find_values(cfg.get('model', {}), 'num_classes', 'model'):
         if number is not None and number != len(classes):
             yield f'{path}: {number}, but {cfg.train_dataloader.dataset.type} has {len(classes)} classes'
 
 
-def _find(node: Any, key: str, path: str) -> Iterator[tuple[str, Any]]:
+def find_values(node: Any, key: str, path: str) -> Iterator[tuple[str, Any]]:
+    """Path and value of every ``key`` at any depth of ``node``, which lies at ``path``."""
     if isinstance(node, dict):
         for name, value in node.items():
             if name == key:
                 yield f'{path}.{name}', value
-            yield from _find(value, key, f'{path}.{name}')
+            yield from find_values(value, key, f'{path}.{name}')

@@ -1,0 +1,158 @@
+"""A batch of random values that has gone through a config's own pipeline, from where files would have been read."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from fdkd.datasets.base import seeded
+from fdkd.datasets.collate import collate_pairs
+from fdkd.errors import ConfigError
+from fdkd.labels import VOID
+from fdkd.registry import TRANSFORMS
+
+#: Height and width of what no step resizes.
+SMALL = (48, 64)
+#: Seconds and tokens in a quick check.
+QUICK_SECONDS, QUICK_TOKENS = 0.5, 8
+
+
+@dataclass
+class Plan:
+    """What the generated files look like.
+
+    Attributes:
+        modalities: What is loaded.
+        classes: Number of classes.
+        channels: Of the arrays of each modality.
+        quick: Half a second of sound and eight tokens at most.
+    """
+
+    modalities: Sequence[str]
+    classes: int
+    channels: Mapping[str, int]
+    quick: bool = False
+
+
+def generated_batch(pipeline: Sequence[Mapping[str, Any]], plan: Plan, samples: int) -> dict[str, Any]:
+    """A collated batch of ``samples`` that have every modality and a label.
+
+    Random values take the place of the files that the loading steps read; every other step runs as in training, so the
+    shapes are those that it makes. Pictures come at the size that the first step with a size asks for, arrays with the
+    model's channels and of :data:`SMALL`, texts at their greatest length.
+
+    Raises:
+        ConfigError: If no step loads a modality, or a step fails.
+    """
+    steps = [step for step in pipeline if _modality(step) in (None, *plan.modalities)]
+    loaded = {_modality(step) for step in pipeline if _name(step) in _LOADERS} - {None}
+    if lacking := [name for name in plan.modalities if name not in loaded]:
+        raise ConfigError(
+            f'train_dataloader.dataset.pipeline: no step that can be generated for loads {", ".join(lacking)}; loaded '
+            f'are {", ".join(sorted(loaded)) or "none"}'
+        )
+    built = [(_LOADERS.get(_name(step)), None if _name(step) in _LOADERS else TRANSFORMS.build(step)) for step in steps]
+    size = _size(steps)
+    packed = []
+    for number in range(samples):
+        with seeded(0, 0, f'generated_{number}'):
+            results = _listed(number, plan)
+            for step, (load, transform) in zip(steps, built, strict=True):
+                if load is not None:
+                    load(results, step, size, plan)
+                else:
+                    results = _run(transform, results, step)
+        packed.append(results)
+    return collate_pairs(packed)
+
+
+def _listed(number: int, plan: Plan) -> dict[str, Any]:
+    """What a data set lists of a sample."""
+    paths = {f'{kind}_path': 'generated' for kind in (*plan.modalities, 'label')}
+    label = int(np.random.randint(plan.classes))
+    return {
+        'sample_id': f'generated_{number}', 'sample_idx': number, 'sample_view': 0, 'gt_label': label,
+        'num_classes': plan.classes, 'present': (*plan.modalities, 'label'), **paths,
+    }  # fmt: skip
+
+
+def _run(transform: Callable, results: dict[str, Any], step: Mapping[str, Any]) -> dict[str, Any]:
+    try:
+        done = transform(results)
+    except Exception as error:
+        raise ConfigError(f'the step {step["type"]} fails on generated values: {error}') from error
+    if done is None:
+        raise ConfigError(f'the step {step["type"]} drops a generated sample')
+    return done
+
+
+def _name(step: Mapping[str, Any]) -> str:
+    return str(step['type']).removeprefix('fdkd.')
+
+
+def _modality(step: Mapping[str, Any]) -> str | None:
+    return step.get('modality', getattr(TRANSFORMS.get(step['type']), 'modality', None))
+
+
+def _size(steps: Sequence[Mapping[str, Any]]) -> tuple[int, int]:
+    """Height and width of the first step that has a size: MMCV's ``scale`` (width, height), torchvision's ``size``."""
+    for step in steps:
+        for key in ('scale', 'size'):
+            if key in step:
+                pair = tuple(step[key]) if isinstance(step[key], (list, tuple)) else (step[key],) * 2
+                return (pair * 2)[:2][::-1] if key == 'scale' else (pair * 2)[:2]
+    return SMALL
+
+
+def _rgb(results: dict, step: Mapping, size: tuple[int, int], plan: Plan) -> None:
+    results['img'] = np.random.randint(256, size=(*size, 3), dtype=np.uint8)
+    results['img_shape'] = results['ori_shape'] = size
+
+
+def _depth(results: dict, step: Mapping, size: tuple[int, int], plan: Plan) -> None:
+    results['depth'] = np.random.uniform(0.5, 10, size).astype(np.float32)
+    results.setdefault('seg_fields', []).append('depth')
+    if 'img' not in results:
+        results['img'] = np.zeros(size, np.uint8)
+        results['img_shape'] = results['ori_shape'] = size
+
+
+def _label_map(results: dict, step: Mapping, size: tuple[int, int], plan: Plan) -> None:
+    labels = np.random.randint(plan.classes, size=size).astype(np.uint8)
+    labels[np.random.random(size) < 0.1] = VOID
+    results['gt_seg_map'] = labels
+    results.setdefault('seg_fields', []).append('gt_seg_map')
+
+
+def _audio(results: dict, step: Mapping, size: tuple[int, int], plan: Plan) -> None:
+    seconds = step.get('seconds') or 1.0
+    seconds = min(seconds, QUICK_SECONDS) if plan.quick else seconds
+    samples = round(seconds * step.get('rate', 16000))
+    results[step['modality']] = np.random.uniform(-0.5, 0.5, samples).astype(np.float32)
+
+
+def _frames(results: dict, step: Mapping, size: tuple[int, int], plan: Plan) -> None:
+    results[step['modality']] = torch.randint(256, (step.get('frames', 1), 3, *size), dtype=torch.uint8)
+
+
+def _array(results: dict, step: Mapping, size: tuple[int, int], plan: Plan) -> None:
+    results[step['modality']] = torch.randn(plan.channels.get(step['modality'], 1), *SMALL)
+
+
+def _tokens(results: dict, step: Mapping, size: tuple[int, int], plan: Plan) -> None:
+    length = step.get('max_length', 128)
+    results[step['modality']] = _ids(min(length, QUICK_TOKENS) if plan.quick else length)
+
+
+def _ids(length: int) -> Tensor:
+    return torch.randint(1, 20, (length,))
+
+
+#: The steps that read files or need a vocabulary, and what takes their place.
+_LOADERS: dict[str, Callable[[dict, Mapping, tuple[int, int], Plan], None]] = {
+    'LoadRGB': _rgb, 'LoadDepth': _depth, 'LoadLabelMap': _label_map, 'LoadAudio': _audio, 'LoadFrames': _frames,
+    'LoadArray': _array, 'Tokenize': _tokens,
+}  # fmt: skip

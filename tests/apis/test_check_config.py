@@ -1,0 +1,123 @@
+"""A config is checked without data, and all its mistakes are listed at once."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from fdkd.apis.check_config import check_config, check_configs
+from fdkd.apis.options import RunOptions
+from fdkd.errors import ConfigError
+from tests.support.motions import write_configs
+
+GOOD = 'configs/feat/grid_visual_from_audio.py'
+BROKEN = """
+_base_ = [{base!r}]
+model = dict(
+    student=dict(model=dict(num_classes=7), taps=dict(middle='backbone.layer5')),
+    teacher=dict(checkpoint='no/such/teacher.pth'),
+    losses=dict(
+        misspelt=dict(type='FDKDLos', on='feat'),
+        argument=dict(type='FDKDLoss', on='feat', lamda_low=2.0),
+        typed=dict(type='FDKDLoss', on='feat', lambda_low='much'),
+        nowhere=dict(type='FDKDLoss', on='backbone.layer9'),
+        shaped=dict(type='FeatureMSELoss', on='map'),
+        off=dict(type='FDKDLoss', on='feat', weight=0.0),
+        endless=dict(type='FeatureMSELoss', on='feat', weight=float('inf')),
+        untapped=dict(type='FDKDLoss'),
+        wide=dict(type='FDKDLoss', on='feat', connector=dict(type='Projection', in_channels=100, out_channels=512)),
+    ),
+)
+train_dataloader = dict(batch_size='many', bath_size=3)
+train_datalaoder = dict()
+optim_wrapper = dict(optimizer=dict(type='SGDD'))
+param_scheduler = [dict(type='PolyLR', power='high', begin=0, end=101, by_epoch=True)]
+load_from = 'nowhere.pth'
+custom_hooks = [dict(type='StopOnNonFiniteLos')]
+run_options = dict(epoch=3)
+"""
+MISTAKES = (
+    'run_options.epoch: no such option; did you mean epochs?',
+    'train_datalaoder: unknown key; did you mean train_dataloader?',
+    "model.losses.misspelt: unknown type 'FDKDLos'; did you mean FDKDLoss",
+    'model.losses.argument.lamda_low: FDKDLoss takes no such argument; did you mean lambda_low?',
+    "optim_wrapper.optimizer: unknown type 'SGDD'; did you mean SGD",
+    "custom_hooks[0]: unknown type 'StopOnNonFiniteLos'; did you mean StopOnNonFiniteLoss?",
+    'train_dataloader.bath_size: a data loader takes no such argument; did you mean batch_size?',
+    'model.student.model.num_classes: 7, but PairedDataset has 10 classes',
+    "model.losses.typed.lambda_low: 'much', FDKDLoss expects float",
+    "param_scheduler[0].power: 'high', PolyLR expects float",
+    "train_dataloader.batch_size: 'many', a data loader expects int",
+    'model.teacher.checkpoint: no/such/teacher.pth: no such checkpoint',
+    'load_from: nowhere.pth: no such checkpoint',
+    "model.losses.untapped: names no tap: add on='feat'",
+    "model.losses.nowhere, student: Classifier has no tap 'backbone.layer9': the nearest modules are backbone.layer",
+    "model.losses.nowhere, teacher: Classifier has no tap 'backbone.layer9': the nearest modules are backbone.layer",
+    "model.student.taps: Classifier has no tap 'backbone.layer5': the nearest modules are backbone.layer",
+    'model.losses.shaped: student feature (4, 512, 2, 2) and teacher feature (4, 512, 5, 2) differ: add '
+    "connector=dict(type='Resize')",
+    'model.losses.wide: Projection adapts one feature of 100 channels, it got (4, 512)',
+    'endless.loss: inf in a step on random values',
+    'model.losses.off: no gradient comes from it to the student',
+)
+
+
+@pytest.fixture(scope='module')
+def broken(tmp_path_factory):
+    path = tmp_path_factory.mktemp('broken') / 'broken.py'
+    path.write_text(BROKEN.format(base=str(Path('configs/_base_/pairs/grid_visual_from_audio.py').resolve())))
+    return path
+
+
+@pytest.fixture(scope='module')
+def checked(broken):
+    return check_config(broken, quick=True)
+
+
+@pytest.mark.parametrize('mistake', MISTAKES)
+def test_every_mistake_is_listed(checked, mistake):
+    assert [mistake in listed for listed in checked.mistakes].count(True) == 1
+
+
+def test_nothing_else_is_listed_and_what_is_left_was_run(checked):
+    assert len(checked.mistakes) == len(MISTAKES)
+    assert [row['loss'] for row in checked.taps] == ['misspelt', 'argument', 'typed', 'off', 'endless']
+
+
+def test_several_configs_are_summed_up_and_written(broken, tmp_path, capsys):
+    good, absent = check_configs([GOOD, 'none.py'], quick=True, json=tmp_path / 'checked.json')
+    printed = capsys.readouterr().out
+    assert f'{GOOD}: no mistakes' in printed
+    assert '1. none.py: no such config file' in printed
+    assert '2 configs, 1 with mistakes' in printed
+    written = json.loads((tmp_path / 'checked.json').read_text())['configs']
+    assert [entry['mistakes'] for entry in written] == [good.mistakes, absent.mistakes]
+    assert written[0]['taps'] == good.taps
+
+
+def test_options_change_what_is_checked():
+    options = RunOptions(size=(32, 24), batch_size=3, cfg_options={'model.losses.feat.weight': 5.0})
+    found = check_config(GOOD, options)
+    assert found.batch['shapes']['visual'] == [1, 3, 24, 32]
+    assert (found.batch['samples'], found.batch['config'], found.taps[0]['weight']) == (3, 3, 5.0)
+
+
+def test_a_config_of_ones_own_needs_no_data(tmp_path):
+    found = check_config(write_configs(tmp_path, tmp_path / 'nowhere', method='feat'), quick=True)
+    assert found.mistakes == []
+    assert any('the shape of imu cannot be told without data' in note for note in found.notes)
+    assert any('nowhere: no such folder' in note for note in found.notes)
+
+
+def test_a_pipeline_that_cannot_be_run_does_not_hide_the_rest(tmp_path):
+    options = RunOptions(cfg_options={'model.student.modality': 'thermal', 'model.losses.feat.on': 'backbone.layer9'})
+    found = check_config(GOOD, options, quick=True)
+    shown = '\n'.join(found.mistakes)
+    assert 'no step that can be generated for loads thermal; loaded are audio' in shown
+    assert "model.losses.feat, student: Classifier has no tap 'backbone.layer9'" in shown
+    assert "model.losses.feat, teacher: Classifier has no tap 'backbone.layer9'" in shown
+
+
+def test_the_folder_of_the_json_has_to_exist(tmp_path):
+    with pytest.raises(ConfigError, match='there is no such folder'):
+        check_configs([GOOD], json=tmp_path / 'none' / 'checked.json')
