@@ -11,7 +11,7 @@ from fdkd.apis.options import CACHES, PRECISIONS, RunOptions
 from fdkd.errors import FdkdError
 
 LAUNCHERS = ('none', 'pytorch', 'slurm', 'mpi')
-#: Where ``--cache-teacher`` keeps features, unless it names a folder.
+#: Where ``--cache-teacher`` keeps features.
 TEACHER_CACHE = 'work_dirs/teacher_cache'
 
 
@@ -41,9 +41,10 @@ def add_run_options(parser: argparse.ArgumentParser, training: bool = True) -> N
 def _add_speed_options(parser: argparse.ArgumentParser) -> None:
     """Options that change how fast a training is; docs/training_speed.md says what each does to the numbers."""
     parser.add_argument(
-        '--amp', nargs='?', const=True, default=False, choices=PRECISIONS,
-        help='mixed precision; without a value bfloat16 where the device has it, else float16',
+        '--amp', action='store_const', const=True, default=False,
+        help='mixed precision: bfloat16 where the device has it, else float16',
     )  # fmt: skip
+    parser.add_argument('--amp-dtype', dest='amp', choices=PRECISIONS, help='mixed precision in this type')
     parser.add_argument('--channels-last', action='store_true', help='channels innermost in weights, images and maps')
     parser.add_argument('--compile', action='store_true', help='torch.compile the networks, between their taps')
     parser.add_argument(
@@ -52,9 +53,12 @@ def _add_speed_options(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     parser.add_argument('--cache', choices=CACHES, help='keep decoded training samples, to read them once')
     parser.add_argument(
-        '--cache-teacher', nargs='?', const=TEACHER_CACHE, metavar='FOLDER',
-        help=f"keep the frozen teacher's features, to run it once for each view ({TEACHER_CACHE})",
+        '--cache-teacher', action='store_const', const=TEACHER_CACHE,
+        help=f"keep the frozen teacher's features in {TEACHER_CACHE}, to run it once for each view",
     )  # fmt: skip
+    parser.add_argument(
+        '--cache-teacher-in', dest='cache_teacher', metavar='FOLDER', help='the same, in another folder'
+    )
     parser.add_argument(
         '--views', type=positive, metavar='N', help="let the augmentation of the teacher's view repeat after N epochs"
     )

@@ -8,13 +8,12 @@ import torch
 from mmengine.config import Config, ConfigDict
 
 from fdkd.algorithms.distiller import CrossModalDistiller
+from fdkd.datasets.base import CACHES
 from fdkd.errors import ConfigError
 from fdkd.registry import ALGORITHMS
 
-#: The precisions of ``--amp``.
+#: The precisions of ``--amp-dtype``.
 PRECISIONS = ('bf16', 'fp16')
-#: Where ``cache`` may keep what was read and decoded.
-CACHES = ('ram', 'disk')
 
 
 @dataclass(frozen=True)
@@ -116,7 +115,7 @@ class RunOptions:
         if self.channels_last:
             cfg.channels_last = True
         if self.compile:
-            cfg.compile = True
+            cfg.compile = cfg.get('compile') or True
         if self.cache is not None:
             _expect('--cache', self.cache, CACHES)
             cfg.train_dataloader.dataset.cache = self.cache
@@ -173,14 +172,14 @@ def replace_text_model(node: Any, name: str) -> None:
 def _amp(precision: bool | str) -> dict[str, Any]:
     """The optimizer wrapper of a precision; ``True`` is the best that the device has."""
     if precision is not True:
-        _expect('--amp', precision, PRECISIONS)
+        _expect('--amp-dtype', precision, PRECISIONS)
     if not torch.cuda.is_available():
         if precision == 'fp16':
-            raise ConfigError('--amp fp16: float16 needs a GPU, and there is none: on a CPU use --amp bf16')
+            raise ConfigError('--amp-dtype fp16: float16 needs a GPU, and there is none: on a CPU use bf16')
         return {'type': 'CPUAmpOptimWrapper'}
-    if precision == 'fp16' or not torch.cuda.is_bf16_supported():
+    if precision == 'fp16' or not torch.cuda.is_bf16_supported(including_emulation=False):
         if precision == 'bf16':
-            raise ConfigError('--amp bf16: this GPU has no bfloat16: use --amp fp16')
+            raise ConfigError('--amp-dtype bf16: this GPU has no bfloat16: use fp16')
         return {'type': 'AmpOptimWrapper', 'dtype': 'float16', 'loss_scale': 'dynamic'}
     # bfloat16 has float32's range: a scaled loss would gain nothing, and asks the GPU for overflows at every step.
     return {'type': 'AmpOptimWrapper', 'dtype': 'bfloat16', 'loss_scale': {'enabled': False}}

@@ -1,5 +1,6 @@
 """Training one config, teacher included, up to the report."""
 
+import gc
 from pathlib import Path
 from typing import Any
 
@@ -57,6 +58,7 @@ def train(
 
         def train_teacher(path: Path, teacher_options: RunOptions, folder: Path) -> None:
             train(path, teacher_options, work_dir=folder, resume=True, launcher=launcher)
+            gc.collect()  # its runner is a cycle, which holds the loader's workers and their memory
 
         ensure_teacher(cfg, options, teacher, WORK_DIRS, train_teacher)
         cfg.model.teacher.unsafe_checkpoint = unsafe_checkpoint

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from fdkd.datasets.base import seeded
 from fdkd.datasets.collate import collate_pairs
+from fdkd.datasets.steps import uncached
 from fdkd.errors import ConfigError
 from fdkd.labels import VOID
 from fdkd.registry import TRANSFORMS
@@ -47,6 +48,7 @@ def generated_batch(pipeline: Sequence[Mapping[str, Any]], plan: Plan, samples: 
     Raises:
         ConfigError: If no step loads a modality, or a step fails.
     """
+    pipeline = uncached(pipeline)  # nothing of random values is to be kept
     steps = [step for step in pipeline if _modality(step) in (None, *plan.modalities)]
     loaded = {_modality(step) for step in pipeline if _name(step) in _LOADERS} - {None}
     if lacking := [name for name in plan.modalities if name not in loaded]:

@@ -1,7 +1,6 @@
 """The sections of a config around its model: whether everything that they name can be built."""
 
 import copy
-import inspect
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ from mmengine.optim import build_optim_wrapper
 from torch import nn
 
 from fdkd.check.findings import Findings
+from fdkd.datasets.base import CACHES
 from fdkd.errors import DataError
 from fdkd.registry import DATASETS, HOOKS, LOG_PROCESSORS, METRICS, PARAM_SCHEDULERS, TRANSFORMS
 
@@ -79,8 +79,8 @@ def _dataset(config: dict) -> None:
     cls = DATASETS.get(config['type'])
     settings = {**copy.deepcopy(config), 'pipeline': [], 'data_root': str(_NOWHERE)}
     settings.pop('type')
-    if 'cache' in inspect.signature(cls).parameters:
-        settings.pop('cache', None)
+    if settings.get('cache') in CACHES:  # what it keeps is built from data
+        settings.pop('cache')
     try:
         cls(**settings)
     except (DataError, FileNotFoundError):

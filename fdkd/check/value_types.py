@@ -17,7 +17,7 @@ _BELIEVED = ('fdkd', 'mmengine', 'torch')
 
 
 class WrongType(NamedTuple):
-    """A value at a dotted path, what is wrong with it, and whether its class can do without."""
+    """A value at a dotted path, and what is wrong with it."""
 
     path: str
     text: str

@@ -16,6 +16,9 @@ from fdkd.datasets.steps import concerns, is_random, step_name
 from fdkd.datasets.stores import GIB
 from fdkd.errors import ConfigError, DataError
 
+#: Where a data set may keep what its pipeline's first steps make of a sample.
+CACHES = ('ram', 'disk')
+
 
 class SampleKey(NamedTuple):
     """What a sampler hands to a data set: which sample, in which epoch, of a run with which seed."""
@@ -121,6 +124,8 @@ class MultimodalDataset(BaseDataset):
                 f'{type(self).__name__}: asked for the modalities {list(self.modalities)}, '
                 f'expected some of {list(self.MODALITIES)}'
             )
+        if cache not in (None, *CACHES):
+            raise ConfigError(f"{type(self).__name__}: cache={cache!r}, expected None, 'ram' or 'disk'")
         self.views = self._check_views({} if views is None else views)
         steps = [step for step in pipeline if self._concerns(step)]
         super().__init__(data_root=str(data_root), data_prefix={}, pipeline=steps, indices=indices, test_mode=test_mode)
@@ -139,6 +144,11 @@ class MultimodalDataset(BaseDataset):
                 self.notices.append(f"{name} {self.split}: mispaired, {modality} is another sample's{like}{kept}")
         return samples
 
+    def get_subset_(self, indices: int | Sequence[int]) -> None:
+        """Keeps some of the samples, in place. Their numbers change, by which a cache knows them: it is given up."""
+        super().get_subset_(indices)
+        self.prefix = None
+
     def _concerns(self, step: dict | Callable) -> bool:
         """Whether a step of the pipeline belongs to a modality that is loaded, or to none."""
         modality = step.get('modality') if isinstance(step, dict) else None
@@ -146,8 +156,6 @@ class MultimodalDataset(BaseDataset):
 
     def _build_prefix(self, configs: Sequence[dict], cache: str | None, folder: str) -> DiskPrefix | RamPrefix | None:
         name, steps = type(self).__name__, deterministic_prefix(self.pipeline.transforms, configs)
-        if cache not in (None, 'ram', 'disk'):
-            raise ConfigError(f"{name}: cache={cache!r}, expected None, 'ram' or 'disk'")
         if cache is None:
             return None
         if not steps:

@@ -5,8 +5,11 @@ import inspect
 import json
 import os
 from collections.abc import Callable, Mapping, Sequence
-from importlib import import_module
+from contextlib import suppress
+from functools import lru_cache
+from importlib.metadata import PackageNotFoundError, version
 from itertools import takewhile
+from pathlib import Path
 from typing import Any
 
 from fdkd.datasets.encoding import encode
@@ -16,7 +19,10 @@ from fdkd.errors import ConfigError
 from fdkd.version import __version__
 
 #: Packages whose versions a result on disk belongs to: they decode, resample and transform.
-_PACKAGES = ('av', 'cv2', 'mmcv', 'numpy', 'PIL', 'soundfile', 'torch', 'torchvision')
+_PACKAGES = (
+    *('av', 'numpy', 'onedl-mmcv', 'onedl-mmsegmentation', 'opencv-python', 'pillow', 'scipy', 'soundfile'),
+    *('tokenizers', 'torch', 'torchaudio', 'torchvision', 'transformers'),
+)
 
 
 def deterministic_prefix(steps: Sequence[Callable], configs: Sequence[Mapping | Callable]) -> list[Callable]:
@@ -45,13 +51,13 @@ class DiskPrefix:
 
     def __call__(self, sample: dict[str, Any]) -> dict[str, Any]:
         """What the steps make of a data set's ``sample``; the arrays in it are the caller's own."""
-        place = sample.pop('sample_idx')  # not part of what the sample is: indices= changes it
-        values = sorted(sample.items())
+        place = sample['sample_idx']  # not part of what the sample is: indices= changes it
+        values = sorted(item for item in sample.items() if item[0] != 'sample_idx')
         key = result_key(self.chain, values, [file_state(value) for _, value in values])
         results = self.store.get(key)
         if results is None:
             results = _run(self.steps, sample)
-            self.store.put(key, results)
+            self.store.put(key, {name: value for name, value in results.items() if name != 'sample_idx'})
         return results | {'sample_idx': place}
 
 
@@ -78,7 +84,7 @@ class RamPrefix:
         sizes = [len(encode(_run(steps, sample))) for sample in samples]
         self.bytes = count * sum(sizes) // max(len(sizes), 1)
         processes = int(os.environ.get('LOCAL_WORLD_SIZE', 1))
-        share = available_memory() // processes
+        share = int(0.8 * available_memory()) // processes  # the rest is for models, workers and batches
         if self.bytes > share:
             each = f' for each of {processes} processes' if processes > 1 else ''
             raise ConfigError(
@@ -98,9 +104,13 @@ class RamPrefix:
 
 
 def chain_identity(steps: Sequence[Callable], configs: Sequence[Mapping]) -> str:
-    """A digest of what decides the results of ``steps``: configs, the source of their classes, versions of packages."""
-    packages = [import_module(name).__version__ for name in _PACKAGES]
-    parts = [__version__, packages, [*map(_source, steps)], list(configs)]
+    """A digest of what decides the results of ``steps``.
+
+    These are their configs, files that these name, the source of their classes and of fdkd's own transforms, and the
+    versions of the packages that decode.
+    """
+    files = [file_state(value) for config in configs for value in config.values()]
+    parts = [__version__, library_versions(), transform_sources(), [*map(_sources, steps)], list(configs), files]
     return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()
 
 
@@ -120,12 +130,28 @@ def file_state(value: Any) -> list[Any]:
         return []
 
 
-def _source(step: Callable) -> str:
-    """The text of the file that a step's class stands in, so that a changed step finds nothing of its old self."""
-    try:
-        return inspect.getsource(inspect.getmodule(type(step)))
-    except (OSError, TypeError):  # typed at a prompt
-        return ''
+def library_versions() -> list[str]:
+    """Names and versions of the packages that decide what the transforms make of a file."""
+    versions = []
+    for name in _PACKAGES:
+        with suppress(PackageNotFoundError):  # an optional one
+            versions.append(f'{name} {version(name)}')
+    return versions
+
+
+@lru_cache(maxsize=1)
+def transform_sources() -> list[str]:
+    """The text of fdkd's transforms and their helpers."""
+    return [path.read_text() for path in sorted((Path(__file__).parent / 'transforms').glob('*.py'))]
+
+
+def _sources(step: Callable) -> list[str]:
+    """The text of the files that a step's class and its bases stand in, so that a changed step finds no old results."""
+    texts = []
+    for kind in type(step).__mro__[:-1]:
+        with suppress(OSError, TypeError):  # typed at a prompt
+            texts.append(inspect.getsource(inspect.getmodule(kind)))
+    return texts
 
 
 def _run(steps: Sequence[Callable], results: dict[str, Any]) -> dict[str, Any]:

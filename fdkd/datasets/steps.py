@@ -1,6 +1,7 @@
 """What is known of a pipeline's steps without running them: do they draw random numbers, and for which modality."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 #: Classes of MMCV and MMSegmentation that draw no random numbers; every other foreign step counts as one that does.
 DETERMINISTIC = frozenset(
@@ -32,6 +33,15 @@ def step_name(step: Callable) -> str:
     """A step's name for people: ``'RandomFlip'``, ``'Augment(RandomCrop)'``."""
     name = getattr(step, '__name__', type(step).__name__)  # a function has the first
     return f'{name}({step.name})' if hasattr(step, 'name') else name
+
+
+def uncached(pipeline: Sequence[Any]) -> list[dict]:
+    """The configs of a pipeline's steps, those within ``Cached`` in its place."""
+    steps: list[dict] = []
+    for step in pipeline:
+        if isinstance(step, Mapping):
+            steps += map(dict, step['transforms'] if step['type'] in ('Cached', 'fdkd.Cached') else [step])
+    return steps
 
 
 def is_packing(step: Callable) -> bool:

@@ -6,6 +6,7 @@ import os
 import struct
 import uuid
 import zlib
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, NoReturn
@@ -119,14 +120,37 @@ class RamStore:
         )
 
 
-def available_memory() -> int:
-    """Bytes that this process may still take: those of the machine, or of its container (cgroup 2) if that has less."""
+def available_memory(system: Path = Path('/')) -> int:
+    """Bytes that this process may still take: those of the machine, or of its container if that has less.
+
+    Args:
+        system: Where ``/proc`` and ``/sys`` are.
+    """
     try:
-        lines = Path('/proc/meminfo').read_text().splitlines()
+        lines = (system / 'proc/meminfo').read_text().splitlines()
         free = next(int(line.split()[1]) * 1024 for line in lines if line.startswith('MemAvailable:'))
     except (OSError, StopIteration):
         free = os.sysconf('SC_PHYS_PAGES') * os.sysconf('SC_PAGE_SIZE')
-    group = Path('/sys/fs/cgroup')
-    with suppress(OSError, ValueError):  # no such group, or one without a limit ('max')
-        free = min(free, int((group / 'memory.max').read_text()) - int((group / 'memory.current').read_text()))
-    return max(free, 0)
+    return max(min([free, *_left_in_groups(system)]), 0)
+
+
+def _left_in_groups(system: Path) -> Iterator[int]:
+    """What the control groups of this process leave it, of version 2 and 1; none for a group without a limit."""
+    with suppress(OSError):
+        for line in (system / 'proc/self/cgroup').read_text().splitlines():
+            _, controllers, group = line.split(':', 2)
+            root, names = system / 'sys/fs/cgroup', ('memory.max', 'memory.current')
+            if controllers:
+                root, names = root / 'memory', ('memory.limit_in_bytes', 'memory.usage_in_bytes')
+            if controllers in ('', 'memory'):
+                # In a container the group is often mounted as the root itself.
+                for folder in (root / group.lstrip('/'), root):
+                    with suppress(OSError, ValueError):  # not there, or without a limit ('max')
+                        limit, used = (int((folder / name).read_text()) for name in names)
+                        yield limit - used + _reclaimable(folder / 'memory.stat')
+
+
+def _reclaimable(statistics: Path) -> int:
+    """Bytes of files that are kept in memory only while nobody needs it."""
+    entries = dict(line.split() for line in statistics.read_text().splitlines())
+    return int(entries.get('total_inactive_file', entries.get('inactive_file', 0)))

@@ -6,7 +6,7 @@ from itertools import takewhile
 from typing import Any, NamedTuple
 
 from fdkd.datasets.base import seeded
-from fdkd.datasets.steps import is_random
+from fdkd.datasets.steps import is_random, uncached
 from fdkd.registry import TRANSFORMS
 
 #: Name of the part of a sample that its label map is.
@@ -46,19 +46,10 @@ def chain(pipeline: Sequence[Any], part: str) -> Chain | None:
     Raises:
         FdkdError: If a step cannot be built, for example for want of a tokenizer.
     """
-    steps = [TRANSFORMS.build(step) for step in _uncached(pipeline) if _part(step) == part]
+    steps = [TRANSFORMS.build(step) for step in uncached(pipeline) if _part(step) == part]
     if not steps:
         return None
     return Chain(part, steps[0], tuple(takewhile(lambda step: not is_random(step), steps[1:])))
-
-
-def _uncached(pipeline: Sequence[Any]) -> list[dict]:
-    steps = []
-    for step in pipeline:
-        if isinstance(step, Mapping):
-            cached = step['type'] in ('Cached', 'fdkd.Cached')
-            steps += map(dict, step['transforms'] if cached else [step])
-    return steps
 
 
 def _part(step: Mapping[str, Any]) -> str | None:

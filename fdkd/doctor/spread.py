@@ -45,8 +45,7 @@ class Spread:
         self._samples.append((sample_id, file))
         if shape is not None:
             self.shapes[shape] += 1
-            if self.shapes[shape] <= few(number + 1) + 1:  # the rare ones are remembered
-                self._by_shape[shape].append(number)
+            self._by_shape[shape].append(number)
         for what, (size, value) in look.marks.items() if look else ():
             self._marks[what].append(_Mark(size, sample_id, file, value))
         for name, value in look.measures.items() if look else ():

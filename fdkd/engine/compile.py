@@ -34,12 +34,15 @@ def compile_networks(algorithm: nn.Module, options: dict[str, Any]) -> Callable[
     networks = [reader.model for reader in readers] or [algorithm.student]
     tapped = {module for reader in readers for module in _tapped(reader)}
     parts = list(dict.fromkeys(part for network in networks for part in between_taps(network, tapped)))
+    before = [vars(part).get('forward') for part in parts]
     for part in parts:
         part.forward = _while_training(algorithm, part.forward, torch.compile(part.forward, **options))
 
     def undo() -> None:
-        for part in parts:
+        for part, forward in zip(parts, before, strict=True):
             del part.forward
+            if forward is not None:
+                part.forward = forward
 
     return undo
 

@@ -38,7 +38,7 @@ class DeferredScalars:
     def update(self, name: str, value: Tensor) -> None:
         """Appends a tensor of one element to the history of ``name``."""
         history = self.hub.log_scalars.get(name)
-        if not isinstance(history, DeferredHistory):
+        if not isinstance(history, DeferredHistory) or history.scalars is not self:
             history = self.hub.log_scalars[name] = DeferredHistory(self, history)
         # What waits must not keep the step's graph alive.
         self._waiting.append((history, value.detach().reshape(())))
@@ -62,12 +62,12 @@ class DeferredHistory(HistoryBuffer):
     """
 
     def __init__(self, scalars: DeferredScalars, before: HistoryBuffer | None) -> None:
-        self._scalars = scalars
+        self.scalars = scalars
         super().__init__(*(before.data if before else ()), max_length=before.max_length if before else 1_000_000)
 
     @property
     def _log_history(self) -> np.ndarray:
-        self._scalars.read()
+        self.scalars.read()
         return self._values
 
     @_log_history.setter
@@ -76,7 +76,7 @@ class DeferredHistory(HistoryBuffer):
 
     @property
     def _count_history(self) -> np.ndarray:
-        self._scalars.read()
+        self.scalars.read()
         return self._counts
 
     @_count_history.setter

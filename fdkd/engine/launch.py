@@ -9,13 +9,18 @@ import torch
 from mmengine.config import Config
 from mmengine.dist import broadcast_object_list, init_dist, is_distributed, is_main_process
 
-from fdkd.errors import ConfigError
+from fdkd.errors import ConfigError, FdkdError
 
-#: Environment variables in which each launcher tells a process its rank, the number of processes and its local rank.
+#: Where each launcher tells a process its rank, the number of processes, its local rank, and the machine's processes.
 _RANK_VARIABLES = {
-    'pytorch': ('RANK', 'WORLD_SIZE', 'LOCAL_RANK'),
-    'slurm': ('SLURM_PROCID', 'SLURM_NTASKS', 'SLURM_LOCALID'),
-    'mpi': ('OMPI_COMM_WORLD_RANK', 'OMPI_COMM_WORLD_SIZE', 'OMPI_COMM_WORLD_LOCAL_RANK'),
+    'pytorch': ('RANK', 'WORLD_SIZE', 'LOCAL_RANK', 'LOCAL_WORLD_SIZE'),
+    'slurm': ('SLURM_PROCID', 'SLURM_NTASKS', 'SLURM_LOCALID', 'SLURM_NTASKS_PER_NODE'),
+    'mpi': (
+        'OMPI_COMM_WORLD_RANK',
+        'OMPI_COMM_WORLD_SIZE',
+        'OMPI_COMM_WORLD_LOCAL_RANK',
+        'OMPI_COMM_WORLD_LOCAL_SIZE',
+    ),
 }
 _WRAPPER = 'MMDistributedDataParallel'
 
@@ -28,10 +33,11 @@ def setup_distributed(launcher: str) -> None:
     """
     if launcher == 'none' or is_distributed():
         return
-    rank, world_size, local_rank = _RANK_VARIABLES[launcher]
+    rank, world_size, local_rank, local_size = _RANK_VARIABLES[launcher]
     if rank not in os.environ:
         raise ConfigError(f'--launcher {launcher}, but {rank} is not set: start through the launcher, as in tools/*.sh')
     os.environ.setdefault('LOCAL_RANK', os.environ[local_rank])
+    os.environ.setdefault('LOCAL_WORLD_SIZE', os.environ.get(local_size, os.environ[world_size]))
     if torch.cuda.is_available():
         init_dist(launcher, backend='nccl')
         return
@@ -60,15 +66,28 @@ def wrapper_config(cfg: Config) -> dict[str, Any]:
             "memory, shard the optimizer (optimizer type 'ZeroRedundancyOptimizer') or the teacher (ShardTeacherHook): "
             'docs/scaling.md'
         )
-    own = {'type': _WRAPPER, 'broadcast_buffers': False, 'gradient_as_bucket_view': True}
+    unused = cfg.get('find_unused_parameters', False)
+    own = {
+        'type': _WRAPPER,
+        'broadcast_buffers': False,
+        'gradient_as_bucket_view': True,
+        'find_unused_parameters': unused,
+    }
     return {**own, **({} if torch.cuda.is_available() else {'device_ids': None}), **given}
 
 
 def from_rank_zero(function: Callable, *args: Any) -> Any:
     """What ``function`` returns on rank 0, on every rank, so that a shared disk is not asked once for each of them."""
-    value = [function(*args) if is_main_process() else None]
-    broadcast_object_list(value)
-    return value[0]
+    outcome: list[Any] = [None, None]
+    if is_main_process():
+        try:
+            outcome[0] = function(*args)
+        except FdkdError as error:  # which the others would wait for
+            outcome[1] = error
+    broadcast_object_list(outcome)
+    if outcome[1] is not None:
+        raise outcome[1]
+    return outcome[0]
 
 
 def _first_node() -> str:

@@ -88,7 +88,7 @@ class Runner(MMEngineRunner):
 
     def _maybe_compile(self, target: str) -> None:
         """Where MMEngine would compile the whole step, with everything that hooks and exceptions do in it."""
-        if not (options := self.cfg.get('compile')):
+        if (options := self.cfg.get('compile')) in (None, False):
             return
         for hook in self.hooks:
             if isinstance(hook, (GradientShareHook, ShardTeacherHook)):
@@ -145,6 +145,7 @@ class Runner(MMEngineRunner):
         self.train_loop._epoch, self.train_loop._iter = meta['epoch'], meta['iter']
         unpack_history(self.message_hub, checkpoint['history'])
         self.optim_wrapper.load_state_dict(checkpoint['optimizer'])
+        _lay_out_states(self.optim_wrapper.optimizer)
         for scheduler, state in zip(self.param_schedulers, checkpoint['param_schedulers'], strict=True):
             scheduler.load_state_dict(state)
         if get_rank() < len(meta['random_states']):
@@ -220,6 +221,14 @@ class Runner(MMEngineRunner):
             'cfg': self._config_text,
         }
         write_checkpoint({'meta': meta, 'state_dict': _on_cpu(model.state_dict())}, path)
+
+
+def _lay_out_states(optimizer: torch.optim.Optimizer) -> None:
+    """Brings what an optimizer keeps of a parameter into the parameter's memory order, which fused kernels rely on."""
+    for parameter, states in optimizer.state.items():
+        for name, x in states.items():
+            if isinstance(x, Tensor) and x.shape == parameter.shape and x.stride() != parameter.stride():
+                states[name] = torch.empty_like(parameter, dtype=x.dtype).copy_(x)
 
 
 def _on_cpu(weights: dict[str, Tensor]) -> dict[str, Tensor]:

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.distributed.device_mesh import DeviceMesh, init_device_mesh
 from torch.distributed.fsdp import FSDPModule, fully_shard
 from torch.distributed.tensor import DTensor
+from torch.utils.hooks import RemovableHandle
 
 from fdkd.algorithms.distiller import CrossModalDistiller
 from fdkd.algorithms.pairs import paired_places
@@ -79,6 +80,7 @@ class ShardTeacherHook(Hook):
     def __init__(self, min_params: int = 1_000_000, ranks: int | None = None) -> None:
         self.min_params, self.ranks = min_params, ranks
         self._stand_in: Tensor | None = None
+        self._handle: RemovableHandle | None = None
 
     def before_train(self, runner: Runner) -> None:
         algorithm, processes = runner.algorithm, get_world_size()
@@ -92,6 +94,10 @@ class ShardTeacherHook(Hook):
             )
         if processes % ranks:
             raise ConfigError(f'ShardTeacherHook: ranks={ranks} does not divide the {processes} processes')
+        if runner.cfg.get('channels_last'):
+            raise ConfigError(
+                'ShardTeacherHook: shards tensors in the usual memory format alone; leave out --channels-last'
+            )
         if ranks == 1:
             return
         teacher, whole = algorithm.teacher, local_bytes(algorithm.teacher)
@@ -102,13 +108,16 @@ class ShardTeacherHook(Hook):
         runner.logger.info(f'teacher: {local_bytes(teacher) / 1e6:.1f} MB of {whole / 1e6:.1f} MB on this rank')
 
         def join_in(_: nn.Module, args: tuple, kwargs: dict[str, Any]) -> None:
-            if kwargs['mode'] == 'loss' and not paired_places(kwargs['data_samples'], algorithm.teacher_modality):
+            if kwargs.get('mode') == 'loss' and not paired_places(kwargs['data_samples'], algorithm.teacher_modality):
                 self._pass_stand_in(runner)
 
-        algorithm.register_forward_pre_hook(join_in, with_kwargs=True)
+        self._handle = algorithm.register_forward_pre_hook(join_in, with_kwargs=True)
 
     def after_train(self, runner: Runner) -> None:
         gather(runner.algorithm.teacher)
+        if self._handle is not None:
+            self._handle.remove()
+            runner.algorithm.teacher_taps.stop_early = True
 
     @torch.no_grad()
     def _pass_stand_in(self, runner: Runner) -> None:

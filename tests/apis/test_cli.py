@@ -37,7 +37,7 @@ def test_options_reach_the_run():
     [
         ([], {'amp': False, 'channels_last': False, 'compile': False, 'cache_teacher': None, 'accumulate': None}),
         (['--amp'], {'amp': True}),
-        (['--amp', 'fp16'], {'amp': 'fp16'}),
+        (['--amp-dtype', 'fp16'], {'amp': 'fp16'}),
         (
             ['--channels-last', '--compile', '--accumulate', '4'],
             {'channels_last': True, 'compile': True, 'accumulate': 4},
@@ -46,7 +46,7 @@ def test_options_reach_the_run():
             ['--cache', 'ram', '--cache-teacher', '--views', '2'],
             {'cache': 'ram', 'cache_teacher': 'work_dirs/teacher_cache', 'views': 2},
         ),
-        (['--cache-teacher', 'there'], {'cache_teacher': 'there', 'views': None}),
+        (['--cache-teacher-in', 'there'], {'cache_teacher': 'there', 'views': None}),
     ],
 )
 def test_speed_options_reach_the_run(words, expected):
@@ -59,7 +59,7 @@ def test_speed_options_reach_the_run(words, expected):
 @pytest.mark.parametrize(
     'words',
     [
-        ['--amp', 'half'],
+        ['--amp-dtype', 'half'],
         ['--cache', 'gpu'],
         ['--accumulate', '0'],
         ['--views', '0'],

@@ -58,7 +58,7 @@ def device(monkeypatch):
 
     def set_device(gpu, bf16=False):
         monkeypatch.setattr('torch.cuda.is_available', lambda: gpu)
-        monkeypatch.setattr('torch.cuda.is_bf16_supported', lambda: bf16)
+        monkeypatch.setattr('torch.cuda.is_bf16_supported', lambda including_emulation=True: bf16)
 
     return set_device
 
@@ -82,9 +82,9 @@ def test_amp_on_a_gpu_scales_float16_alone(amp, bf16, dtype, device):
 @pytest.mark.parametrize(
     ('amp', 'gpu', 'message'),
     [
-        ('fp16', False, r'--amp fp16: .* needs a GPU.*: on a CPU use --amp bf16'),
-        ('bf16', True, r'--amp bf16: this GPU has no bfloat16: use --amp fp16'),
-        ('half', False, r"--amp 'half': expected bf16 or fp16"),
+        ('fp16', False, r'--amp-dtype fp16: .* needs a GPU.*: on a CPU use bf16'),
+        ('bf16', True, r'--amp-dtype bf16: this GPU has no bfloat16: use fp16'),
+        ('half', False, r"--amp-dtype 'half': expected bf16 or fp16"),
     ],
 )
 def test_a_precision_that_the_device_lacks_is_an_error(amp, gpu, message, device):

@@ -39,6 +39,19 @@ def test_sound_has_its_length_and_frames_their_number():
     assert abs(float(made['inputs']['audio'][0].mean())) < 1e-4
 
 
+def test_nothing_generated_is_cached(tmp_path):
+    load = dict(type='LoadAudio', modality='audio', seconds=0.5)
+    cached = dict(
+        type='Cached',
+        modality='audio',
+        folder=str(tmp_path),
+        transforms=[load, dict(type='Spectrogram', modality='audio')],
+    )
+    made = generated_batch([cached, dict(type='PackClassification')], Plan(['audio'], 3, {}), 1)
+    assert shapes(made)['audio'][0][0] == 1
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_quick_batch_is_short():
     assert shapes(batch('ave', ['audio'], quick=True))['audio'][0] == (1, 257, 48)
     made = batch('crisismmd', ['text'], quick=True)

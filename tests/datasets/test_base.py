@@ -285,8 +285,12 @@ def test_what_a_ram_cache_takes_is_said(nyu_root, tmp_path, monkeypatch):
     dataset = NYUDepthV2(nyu_root, 'train', pipeline=pipeline, cache='ram')
     assert dataset.notices == ["NYUDepthV2 train: cache='ram' takes about 0.01 GiB of memory"]
     assert dataset.prefix.bytes == pytest.approx(4 * 8 * 640 * 480, rel=1e-3)
-    monkeypatch.setattr('fdkd.datasets.prefix.available_memory', lambda: 10_000_000)
+    monkeypatch.setattr('fdkd.datasets.prefix.available_memory', lambda: 13_000_000)  # of which a fifth is left alone
     assert NYUDepthV2(nyu_root, 'train', pipeline=pipeline, cache='ram')
+    monkeypatch.setattr('fdkd.datasets.prefix.available_memory', lambda: 12_000_000)
+    with pytest.raises(ConfigError, match=r'takes 0.0 GiB, and 0.0 GiB are left: take'):
+        NYUDepthV2(nyu_root, 'train', pipeline=pipeline, cache='ram')
+    monkeypatch.setattr('fdkd.datasets.prefix.available_memory', lambda: 13_000_000)
     monkeypatch.setenv('LOCAL_WORLD_SIZE', '2')
     with pytest.raises(ConfigError, match=r'takes 0.0 GiB, and 0.0 GiB are left for each of 2 processes: take'):
         NYUDepthV2(nyu_root, 'train', pipeline=pipeline, cache='ram')

@@ -5,7 +5,7 @@ from mmcv.transforms import BaseTransform
 from mmcv.transforms import Resize as MMCVResize
 
 import fdkd.datasets.transforms
-from fdkd.datasets.steps import concerns, is_random, step_name
+from fdkd.datasets.steps import concerns, is_random, step_name, uncached
 from fdkd.engine.console import import_quietly
 from fdkd.registry import TRANSFORMS
 
@@ -75,3 +75,10 @@ def test_names_for_people():
     assert step_name(build(type='RandomHSV')) == 'RandomHSV'
     assert step_name(build(type='Augment', modality='visual', transform='RandomCrop', size=4)) == 'Augment(RandomCrop)'
     assert step_name(test_names_for_people) == 'test_names_for_people'
+
+
+def test_what_is_cached_stands_in_the_place_of_the_cache():
+    load, pack = {'type': 'LoadAudio', 'modality': 'audio'}, {'type': 'PackClassification'}
+    spectrogram = {'type': 'Spectrogram', 'modality': 'audio'}
+    cached = {'type': 'Cached', 'modality': 'audio', 'folder': 'kept', 'transforms': [load, spectrogram]}
+    assert uncached([cached, pack]) == [load, spectrogram, pack]

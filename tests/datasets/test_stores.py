@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from fdkd.datasets.encoding import encode
-from fdkd.datasets.stores import DiskStore, RamStore, available_memory
+from fdkd.datasets.stores import GIB, DiskStore, RamStore, available_memory
 from fdkd.errors import ConfigError, DataError
 
 VALUE = {'a': np.arange(100.0), 'b': 'text'}
@@ -98,3 +98,33 @@ def test_more_memory_than_the_system_has_is_refused():
 
 def test_available_memory_is_above_nothing_and_below_a_petabyte():
     assert 2**20 < available_memory() < 2**50
+
+
+def system(folder, groups, **files):
+    """A machine with 64 GiB left, and control groups."""
+    (folder / 'proc/self').mkdir(parents=True)
+    (folder / 'proc/meminfo').write_text(f'MemTotal: 99 kB\nMemAvailable: {64 * 2**20} kB\n')
+    (folder / 'proc/self/cgroup').write_text(groups)
+    for name, text in files.items():
+        path = folder / 'sys/fs/cgroup' / name.replace('__', '/')
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.with_name(path.name.replace('_dot_', '.')).write_text(text)
+    return folder
+
+
+def test_a_machine_without_limits_has_what_is_available(tmp_path):
+    assert available_memory(system(tmp_path, '0::/\n', memory_dot_max='max\n')) == 64 * GIB
+
+
+def test_a_group_within_limits_what_is_left_but_cached_files_do_not_count(tmp_path):
+    limits = {'memory_dot_max': str(10 * GIB), 'memory_dot_current': str(7 * GIB)}
+    files = {f'job__step__{name}': text for name, text in limits.items()}
+    stat = f'anon 5\ninactive_file {2 * GIB}\n'
+    assert available_memory(system(tmp_path, '0::/job/step\n', **files, job__step__memory_dot_stat=stat)) == 5 * GIB
+
+
+def test_a_limit_of_version_1_counts(tmp_path):
+    files = {'memory__memory_dot_limit_in_bytes': str(4 * GIB), 'memory__memory_dot_usage_in_bytes': str(3 * GIB)}
+    stat = f'inactive_file 1\ntotal_inactive_file {GIB}\n'
+    groups = '4:memory:/docker/abc\n3:cpu:/docker/abc\n'
+    assert available_memory(system(tmp_path, groups, **files, memory__memory_dot_stat=stat)) == 2 * GIB

@@ -61,5 +61,12 @@ def test_an_odd_shape_is_named_unless_shapes_vary():
     assert list(mixed.findings()) == []
 
 
+def test_every_odd_shape_is_named_wherever_it_stands():
+    odd = Spread('train', 'rgb')
+    for number in range(1000):
+        odd.add(f's{number}', '', None, (10, 8) if number < 8 else (6, 8))
+    assert [finding.sample_id for finding in odd.findings()] == [f's{number}' for number in range(8)]
+
+
 def test_shapes_for_people():
     assert (shown((240, 320)), shown((3, 4, 5))) == ('320x240', '(3, 4, 5)')

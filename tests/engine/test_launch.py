@@ -7,7 +7,7 @@ import torch
 from mmengine.config import Config
 
 from fdkd.engine.launch import from_rank_zero, setup_distributed, wrapper_config
-from fdkd.errors import ConfigError
+from fdkd.errors import ConfigError, DataError
 
 
 def test_a_launcher_that_did_not_start_this_process_is_refused(monkeypatch):
@@ -19,10 +19,17 @@ def test_a_launcher_that_did_not_start_this_process_is_refused(monkeypatch):
 @pytest.mark.parametrize(('nodes', 'expected'), [('1', '127.0.0.1'), ('2', 'cpu07')])
 def test_slurm_meets_on_the_first_node(monkeypatch, tmp_path, nodes, expected):
     joined = {}
-    variables = {'PROCID': '3', 'NTASKS': '4', 'LOCALID': '1', 'NNODES': nodes, 'NODELIST': 'cpu[07-08]'}
+    variables = {
+        'PROCID': '3',
+        'NTASKS': '4',
+        'LOCALID': '1',
+        'NNODES': nodes,
+        'NODELIST': 'cpu[07-08]',
+        'NTASKS_PER_NODE': '2',
+    }
     for name, value in variables.items():
         monkeypatch.setenv(f'SLURM_{name}', value)
-    for name in ('MASTER_ADDR', 'MASTER_PORT', 'LOCAL_RANK'):
+    for name in ('MASTER_ADDR', 'MASTER_PORT', 'LOCAL_RANK', 'LOCAL_WORLD_SIZE'):
         monkeypatch.setenv(name, '')  # so that what is set is taken back
         monkeypatch.delenv(name)
     scontrol = tmp_path / 'scontrol'
@@ -34,14 +41,16 @@ def test_slurm_meets_on_the_first_node(monkeypatch, tmp_path, nodes, expected):
     setup_distributed('slurm')
     assert joined == {'rank': 3, 'world_size': 4}
     assert os.environ['MASTER_ADDR'] == expected
-    assert os.environ['LOCAL_RANK'] == '1'
+    assert (os.environ['LOCAL_RANK'], os.environ['LOCAL_WORLD_SIZE']) == ('1', '2')
 
 
 @pytest.mark.parametrize('gpus', [False, True])
 def test_ddp_reduces_views_and_leaves_buffers_alone(monkeypatch, gpus):
     monkeypatch.setattr(torch.cuda, 'is_available', lambda: gpus)
     own = {'type': 'MMDistributedDataParallel', 'broadcast_buffers': False, 'gradient_as_bucket_view': True}
-    assert wrapper_config(Config()) == own | ({} if gpus else {'device_ids': None})
+    own |= {'find_unused_parameters': False} | ({} if gpus else {'device_ids': None})
+    assert wrapper_config(Config()) == own
+    assert wrapper_config(Config({'find_unused_parameters': True})) == own | {'find_unused_parameters': True}
     given = Config({'model_wrapper_cfg': {'bucket_cap_mb': 5, 'gradient_as_bucket_view': False}})
     assert wrapper_config(given)['bucket_cap_mb'] == 5
     assert wrapper_config(given)['gradient_as_bucket_view'] is False
@@ -61,3 +70,15 @@ def test_sharding_the_student_is_refused_with_what_there_is_instead(asked, name)
 
 def test_a_single_process_is_rank_zero():
     assert from_rank_zero(divmod, 7, 2) == (3, 1)
+
+
+def test_a_failure_of_rank_zero_is_everyones(monkeypatch):
+    def refuse():
+        raise DataError('no such folder')
+
+    sent = []
+    monkeypatch.setattr('fdkd.engine.launch.broadcast_object_list', lambda outcome: sent.append(outcome))
+    with pytest.raises(DataError, match='no such folder'):
+        from_rank_zero(refuse)
+    [outcome] = sent  # the others hear of it, and do not wait
+    assert isinstance(outcome[1], DataError)

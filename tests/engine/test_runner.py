@@ -8,7 +8,7 @@ import torch
 from fdkd.apis.config import load_config
 from fdkd.apis.options import RunOptions
 from fdkd.engine.gradient_share import GradientShareHook
-from fdkd.engine.runner import Runner, newest_checkpoint
+from fdkd.engine.runner import Runner, _lay_out_states, newest_checkpoint
 from fdkd.errors import CheckpointError, ConfigError
 
 
@@ -96,3 +96,16 @@ def test_what_reaches_into_compiled_networks_is_refused(runner, monkeypatch):
     monkeypatch.setattr(runner, 'cfg', {'compile': True})
     with pytest.raises(ConfigError, match='compile: GradientShareHook reaches into networks'):
         runner._maybe_compile('train_step')
+
+
+def test_what_an_optimizer_keeps_takes_the_order_of_its_parameter():
+    """A fused kernel walks through both as they lie in memory."""
+    values, momentum, gradient = torch.randn(3, 2, 4, 3, 3, generator=torch.Generator().manual_seed(0))
+    expected, parameter = values - 0.1 * (0.9 * momentum + gradient), values.clone(memory_format=torch.channels_last)
+    parameter.requires_grad_().grad = gradient.clone(memory_format=torch.channels_last)
+    optimizer = torch.optim.SGD([parameter], lr=0.1, momentum=0.9, fused=True)
+    saved = torch.optim.SGD([values.clone().requires_grad_()], lr=0.1, momentum=0.9, fused=True).state_dict()
+    optimizer.load_state_dict(saved | {'state': {0: {'momentum_buffer': momentum.clone()}}})
+    _lay_out_states(optimizer)
+    optimizer.step()
+    torch.testing.assert_close(parameter.detach(), expected)

@@ -20,7 +20,7 @@ import copy
 import itertools
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -73,7 +73,7 @@ def main() -> None:
     steps = step_times(DATASETS.build(copy.deepcopy(cfg.train_dataloader.dataset)), args.samples)
     print(step_table(steps))
     with tempfile.TemporaryDirectory() as folder:
-        loaders = build_loaders(cfg, args.workers, args.cache, folder)
+        loaders = build_loaders(cfg, args.workers, args.cache, folder, args.batches)
         figures = {
             **environment(),
             'config': args.config,
@@ -82,7 +82,7 @@ def main() -> None:
             'repeats': args.repeats,
             'goal': GOAL,
             'steps': steps,
-            'loaders': measure(cfg, loaders, args.batches, args.repeats),
+            'loaders': measure(cfg, loaders, args.repeats),
         }
     print(table(figures))
     if args.json:
@@ -112,20 +112,22 @@ def step_times(dataset: MultimodalDataset, samples: int) -> list[dict[str, Any]]
     ]
 
 
-def build_loaders(cfg: Config, workers: list[int], caches: list[str], folder: str) -> dict[tuple[int, str], DataLoader]:
-    """The config's training loader for each number of workers and kind of cache."""
+def build_loaders(
+    cfg: Config, workers: list[int], caches: list[str], folder: str, batches: int | None
+) -> dict[tuple[int, str], DataLoader]:
+    """The config's training loader, of so many batches, for each number of workers and kind of cache."""
     loaders = {}
     for number, cache in itertools.product(workers, caches):
         config = copy.deepcopy(cfg.train_dataloader)
         config.num_workers, config.persistent_workers = number, number > 0
-        config.dataset.update(cache=None if cache == 'none' else cache, cache_folder=folder)
+        if batches is not None:  # no epoch is broken off: what workers had begun would burden the next one
+            config.dataset.indices = batches * config.batch_size
+        config.dataset.update(cache=None if cache == 'none' else cache, cache_folder=f'{folder}/{number}')
         loaders[number, cache] = Runner.build_dataloader(config, seed=0)
     return loaders
 
 
-def measure(
-    cfg: Config, loaders: dict[tuple[int, str], DataLoader], batches: int | None, repeats: int
-) -> list[dict[str, Any]]:
+def measure(cfg: Config, loaders: dict[tuple[int, str], DataLoader], repeats: int) -> list[dict[str, Any]]:
     """The figures of each loader: filled once, then in turn alone and with the training step."""
     algorithm = tasks.build(cfg).train()
     optim_wrapper = build_optim_wrapper(algorithm, copy.deepcopy(cfg.optim_wrapper))
@@ -139,11 +141,11 @@ def measure(
     stepped: dict[tuple, list[tuple[float, float, int]]] = {key: [] for key in loaders}
 
     def time_alone(key: tuple) -> None:
-        waited, _, count = run(loaders[key], batches, lambda batch: None)
+        waited, _, count = run(loaders[key], lambda batch: None)
         alone[key].append(waited / count)
 
     def time_stepped(key: tuple) -> None:
-        stepped[key].append(run(loaders[key], batches, lambda batch: algorithm.train_step(batch, optim_wrapper)))
+        stepped[key].append(run(loaders[key], lambda batch: algorithm.train_step(batch, optim_wrapper)))
 
     timed = {f'{key} {task.__name__}': (task, key) for key in loaders for task in (time_alone, time_stepped)}
     benchmark.time_interleaved({name: _call(*pair) for name, pair in timed.items()}, repeats, 'loaders', warmup=0)
@@ -161,13 +163,12 @@ def measure(
     ]
 
 
-def run(loader: DataLoader, batches: int | None, task: Callable[[Any], Any]) -> tuple[float, float, int]:
+def run(loader: DataLoader, task: Callable[[Any], Any]) -> tuple[float, float, int]:
     """Seconds of waiting and of ``task`` in the sampler's next epoch, and the number of batches."""
     loader.sampler.set_epoch(loader.sampler.epoch + 1)
     waited = worked = 0.0
     count, last = 0, time.perf_counter()
-    batch_source: Iterator = itertools.islice(loader, batches)
-    for batch in batch_source:
+    for batch in loader:
         got = time.perf_counter()
         task(batch)
         benchmark.synchronise()

@@ -137,6 +137,8 @@ def refuse(cfg: Config) -> None:
     for name, loss in cfg.model.losses.items():
         if 'connector' in loss or loss.on in ('stages', 'logits'):
             raise ConfigError(f'model.losses.{name}: the plain loop knows losses on one feature without a connector')
+    if set(cfg.optim_wrapper) - {'type', 'optimizer'} or cfg.optim_wrapper.type != 'OptimWrapper':
+        raise ConfigError('optim_wrapper: the plain loop knows an OptimWrapper with an optimizer and nothing else')
     if [scheduler.type for scheduler in cfg.param_scheduler] != ['PolyLR']:
         raise ConfigError('param_scheduler: the plain loop knows one PolyLR')
 

@@ -42,7 +42,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     parser.add_argument('--batch-size', type=positive, default=4, help='samples per step (4)')
     parser.add_argument(
-        '--amp', nargs='?', const=True, default=False, choices=('bf16', 'fp16'),
+        '--amp', action='store_const', const=True, default=False,
         help='mixed precision, without a value in what the device has',
     )  # fmt: skip
     parser.add_argument('--channels-last', action='store_true', help='models and inputs in channels-last order')

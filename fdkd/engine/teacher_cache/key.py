@@ -10,6 +10,7 @@ from mmengine.runner import Runner
 from torch import nn
 
 from fdkd.algorithms.teacher import teacher_model_config
+from fdkd.datasets.prefix import library_versions, transform_sources
 from fdkd.engine.teacher_cache.layout import as_bytes
 from fdkd.version import __version__
 
@@ -33,11 +34,12 @@ def belongs(runner: Runner) -> dict[str, Any]:
         'weights': weights_digest(algorithm.teacher),
         'model': teacher_model_config(runner.cfg.model.teacher),
         'taps': algorithm.teacher_tap_paths,
-        'versions': {'fdkd': __version__, 'torch': torch.__version__},
+        'versions': {'fdkd': __version__, 'torch': torch.__version__, 'libraries': library_versions()},
+        'transforms': _digest(transform_sources()),
         'precision': _precision(runner),
         'data': data,
         'dataset': {name: value for name, value in config.items() if name not in _NO_MATTER},
-        'samples': _digest(dataset.get_data_info(index)['sample_id'] for index in range(len(dataset))),
+        'samples': _digest(_described(dataset, index, algorithm.teacher_modality) for index in range(len(dataset))),
         'preprocessor': runner.cfg.model.get('data_preprocessor'),
         'augmentation': {'views': dataset.views, 'seed': runner.train_dataloader.sampler.seed} if random else None,
     }
@@ -63,6 +65,13 @@ def _digest(names: Iterable[str]) -> str:
     for name in names:
         digest.update(f'{name}\0'.encode())
     return digest.hexdigest()
+
+
+def _described(dataset: Any, index: int, modality: str) -> str:
+    """A sample's id, and its text or path below the data's folder."""
+    sample = dataset.get_data_info(index)
+    value = sample.get(modality, sample.get(f'{modality}_path', ''))
+    return f'{sample["sample_id"]} {str(value).removeprefix(str(dataset.data_root))}'
 
 
 def _precision(runner: Runner) -> dict[str, str | None]:

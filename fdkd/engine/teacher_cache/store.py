@@ -129,7 +129,7 @@ class RowStore:
         except OSError as error:
             raise DataError(
                 f"{self.folder}: cannot keep the teacher's tensors there ({error}); free space, choose another folder "
-                'with --cache-teacher FOLDER, or train without. The rows that are there stay valid'
+                'with --cache-teacher-in FOLDER, or train without. The rows that are there stay valid'
             ) from error
 
     def close(self) -> None:
@@ -172,7 +172,7 @@ def check_room(folder: Path, layout: Layout, slots: int, there: int, max_gb: flo
     if lacking > free:
         raise ConfigError(
             f'{what}, of which {size_text(lacking)} are still to be written, and the disk has {size_text(free)} left: '
-            'free space, choose another folder with --cache-teacher FOLDER, or train without'
+            'free space, choose another folder with --cache-teacher-in FOLDER, or train without'
         )
 
 

@@ -40,6 +40,8 @@ def runner(seed=0, random=(), views=None, ids=('a', 'b'), optimizer=OptimWrapper
 
 
 class Dataset(list):
+    data_root = 'data/'
+
     def __init__(self, samples, random, views):
         super().__init__(samples)
         self.random, self.views = list(random), views
@@ -144,6 +146,23 @@ def test_precision_is_that_in_which_the_teacher_will_run():
 def test_versions_count(monkeypatch, name):
     target = 'torch.__version__' if name == 'torch' else 'fdkd.engine.teacher_cache.key.__version__'
     monkeypatch.setattr(target, '0.0')
+    assert key(belongs(runner())) != KEY
+
+
+def test_the_place_of_the_data_does_not_count_but_a_samples_file_does():
+    def named(path, root='data/'):
+        made = runner()
+        dataset = made.train_dataloader.dataset
+        dataset.data_root = root
+        for place in range(len(dataset)):
+            dataset[place] = {**dataset[place], 'depth': f'{root}{path}', 'audio': f'{root}{path}'}
+        return key(belongs(made))
+
+    assert named('a.png') == named('a.png', 'elsewhere/') != named('b.png')
+
+
+def test_what_decodes_the_data_counts(monkeypatch):
+    monkeypatch.setattr('fdkd.engine.teacher_cache.key.library_versions', lambda: ['opencv-python 0.0'])
     assert key(belongs(runner())) != KEY
 
 
