@@ -42,7 +42,7 @@ def _add_speed_options(parser: argparse.ArgumentParser) -> None:
     """Options that change how fast a training is; docs/training_speed.md says what each does to the numbers."""
     parser.add_argument(
         '--amp', action='store_const', const=True, default=False,
-        help='mixed precision: bfloat16 where the device has it, else float16',
+        help='mixed precision, bfloat16 where the device has it, else float16',
     )  # fmt: skip
     parser.add_argument('--amp-dtype', dest='amp', choices=PRECISIONS, help='mixed precision in this type')
     parser.add_argument('--channels-last', action='store_true', help='channels innermost in weights, images and maps')

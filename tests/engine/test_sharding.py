@@ -63,7 +63,9 @@ class Data:
 
 def runner_of(algorithm):
     loader = SimpleNamespace(dataset=Data(), collate_fn=collate_pairs)
-    return SimpleNamespace(algorithm=algorithm, train_dataloader=loader, seed=0, logger=logging.getLogger('test'))
+    return SimpleNamespace(
+        algorithm=algorithm, train_dataloader=loader, cfg={}, seed=0, logger=logging.getLogger('test')
+    )
 
 
 def gradients(model, batch):

@@ -125,11 +125,16 @@ def test_label_maps_stand_without_their_channel(tool, plain_loop):
     [
         ({'model': {'losses': {'a': {'type': 'X', 'on': 'feat', 'connector': {}}}}}, r'model\.losses\.a: the plain'),
         ({'model': {'losses': {'a': {'type': 'X', 'on': 'logits'}}}}, r'model\.losses\.a: the plain loop knows'),
+        (
+            {'model': {'losses': {}}, 'optim_wrapper': {'type': 'OptimWrapper', 'clip_grad': {'max_norm': 1}}},
+            'optim_wrapper: the plain loop knows',
+        ),
         ({'model': {'losses': {}}, 'param_scheduler': []}, 'param_scheduler: the plain loop knows one PolyLR'),
     ],
 )
 def test_what_has_no_plain_counterpart_is_refused(tool, plain_loop, changes, message):
-    cfg = ConfigDict({'param_scheduler': [{'type': 'PolyLR'}], **changes})
+    given = {'param_scheduler': [{'type': 'PolyLR'}], 'optim_wrapper': {'type': 'OptimWrapper', 'optimizer': {}}}
+    cfg = ConfigDict({**given, **changes})
     with pytest.raises(tool.ConfigError, match=message):
         plain_loop.refuse(cfg)
 

@@ -160,7 +160,7 @@ def test_switches_reach_the_config_and_the_title(tool, monkeypatch, capsys, tmp_
         return {'size': list(size), **{name: {} for name in names}}
 
     monkeypatch.setattr(tool, 'measure', measure)
-    switches = ['--amp', '--channels-last', '--compile', '--json', str(tmp_path / 'figures.json')]
+    switches = ['--amp-dtype', 'bf16', '--channels-last', '--compile', '--json', str(tmp_path / 'figures.json')]
     monkeypatch.setattr(sys, 'argv', [SCRIPT, 'configs/demo/digits_image_from_audio.py', '--size', '32x32', *switches])
     monkeypatch.setattr(torch.cuda, 'is_available', lambda: False)
     guarded(tool.main)

@@ -20,7 +20,7 @@ from fdkd.algorithms import Algorithm, SingleModality
 from fdkd.apis import benchmark
 from fdkd.apis.cli import parse_size, positive
 from fdkd.apis.config import load_config
-from fdkd.apis.options import RunOptions
+from fdkd.apis.options import PRECISIONS, RunOptions
 from fdkd.distill.taps import TapReader, resolve_taps
 from fdkd.engine.compile import compile_networks
 from fdkd.engine.teacher_cache.cache import TeacherCache
@@ -41,10 +41,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         help='sizes of the inputs (160x120 320x240)',
     )  # fmt: skip
     parser.add_argument('--batch-size', type=positive, default=4, help='samples per step (4)')
-    parser.add_argument(
-        '--amp', action='store_const', const=True, default=False,
-        help='mixed precision, without a value in what the device has',
-    )  # fmt: skip
+    parser.add_argument('--amp', action='store_const', const=True, default=False, help='mixed precision')
+    parser.add_argument('--amp-dtype', dest='amp', choices=PRECISIONS, help='mixed precision in this type')
     parser.add_argument('--channels-last', action='store_true', help='models and inputs in channels-last order')
     parser.add_argument('--compile', action='store_true', help='models compiled, which takes minutes on a CPU')
     parser.add_argument('--threads', type=positive, help="threads on the CPU (torch's own choice)")
