@@ -63,11 +63,12 @@ class Runner(MMEngineRunner):
 
     def build_model(self, model: nn.Module | dict) -> nn.Module:
         """The algorithm, in the memory format that the config asks for; on a GPU its heads do not wait for it."""
-        model = super().build_model(model)
-        if get_device() != 'cpu':
-            from fdkd.models.mmseg_losses import unsynchronised  # imports all of MMSegmentation's models
+        from fdkd.models import mmseg_losses  # imports all of MMSegmentation's models
 
-            unsynchronised(model)
+        model = super().build_model(model)
+        mmseg_losses.install_accuracy()
+        if get_device() != 'cpu':
+            mmseg_losses.unsynchronised(model)
         if self.cfg.get('channels_last'):
             model.to(memory_format=torch.channels_last)
             model.data_preprocessor.memory_format = torch.channels_last

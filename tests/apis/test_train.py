@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 import torch
 from mmengine.config import Config
-from mmseg.models.decode_heads import decode_head
 from mmseg.registry import MODELS as MMSEG_MODELS
 
 from fdkd.apis.options import RunOptions
@@ -137,7 +136,6 @@ def on_gpu(monkeypatch):
     monkeypatch.setattr('fdkd.engine.deferred.worth_deferring', lambda value: isinstance(value, torch.Tensor))
     monkeypatch.setattr('fdkd.engine.runner.get_device', lambda: 'cuda')
     monkeypatch.setattr('fdkd.models.preprocessor._refuse_all_void', lambda samples: None)
-    monkeypatch.setattr(decode_head, 'accuracy', decode_head.accuracy)  # back afterwards
 
 
 def test_on_a_gpu_a_loss_that_is_not_finite_stops_before_anything_is_saved(nyu_root, tmp_path, teacher, on_gpu):
