@@ -117,13 +117,16 @@ class Workshop:
             '--pretrained': options.pretrained,
             '--text-model': options.text_model,
             '--workers': options.workers,
+            '--amp-dtype': options.amp if isinstance(options.amp, str) else None,
+            '--accumulate': options.accumulate,
+            '--views': options.views,
         }
         given = [text for flag, value in flags.items() if value is not None for text in (flag, str(value))]
         changes = [f'{key}={value}' for key, value in run.changes]
         return (
             os.path.relpath(self.repository / run.config),
             *given,
-            *(['--amp'] if options.amp else []),
+            *(['--amp'] if options.amp is True else []),
             *(['--teacher', UNTRAINED] if teacher == UNTRAINED else []),
             *(['--cfg-options', *changes] if changes else []),
         )
