@@ -226,7 +226,8 @@ class Runner(MMEngineRunner):
 
 def _lay_out_states(optimizer: torch.optim.Optimizer) -> None:
     """Brings what an optimizer keeps of a parameter into the parameter's memory order, which fused kernels rely on."""
-    for parameter, states in optimizer.state.items():
+    local = getattr(optimizer, 'optim', optimizer)  # of a sharded one, what this rank keeps
+    for parameter, states in local.state.items():
         for name, x in states.items():
             if isinstance(x, Tensor) and x.shape == parameter.shape and x.stride() != parameter.stride():
                 states[name] = torch.empty_like(parameter, dtype=x.dtype).copy_(x)
