@@ -8,6 +8,7 @@ from dataclasses import fields
 from mmengine.config import DictAction
 
 from fdkd.apis.options import CACHES, PRECISIONS, RunOptions
+from fdkd.engine.launch import leave_distributed
 from fdkd.errors import FdkdError
 
 LAUNCHERS = ('none', 'pytorch', 'slurm', 'mpi')
@@ -108,9 +109,10 @@ def parse_size(text: str) -> tuple[int, int]:
 
 
 def guarded(main: Callable[[], None]) -> None:
-    """Runs ``main``; an expected failure becomes one message on stderr and exit status 1."""
+    """Runs ``main``, to the end of all ranks; an expected failure becomes one message on stderr and exit status 1."""
     try:
         main()
+        leave_distributed()
     except FdkdError as error:
         sys.exit(f'error: {_own_words(error)}')
 

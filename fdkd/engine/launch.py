@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 from mmengine.config import Config
-from mmengine.dist import broadcast_object_list, init_dist, is_distributed, is_main_process
+from mmengine.dist import barrier, broadcast_object_list, init_dist, is_distributed, is_main_process
 
 from fdkd.errors import ConfigError, FdkdError
 
@@ -44,6 +44,17 @@ def setup_distributed(launcher: str) -> None:
     os.environ.setdefault('MASTER_ADDR', _first_node() if launcher == 'slurm' else '127.0.0.1')
     os.environ.setdefault('MASTER_PORT', '29500')
     torch.distributed.init_process_group('gloo', rank=int(os.environ[rank]), world_size=int(os.environ[world_size]))
+
+
+def leave_distributed() -> None:
+    """Leaves the process group when all ranks have come to their end; does nothing where there is none.
+
+    Who exits without it tears connections down while other ranks may still listen on them, which now and then aborts
+    one that has done all its work.
+    """
+    if is_distributed():
+        barrier()
+        torch.distributed.destroy_process_group()
 
 
 def wrapper_config(cfg: Config) -> dict[str, Any]:

@@ -1,13 +1,16 @@
 """Joining a process group, and how an algorithm is spread over one."""
 
 import os
+import time
 
 import pytest
 import torch
 from mmengine.config import Config
+from mmengine.dist import get_rank, is_distributed
 
-from fdkd.engine.launch import from_rank_zero, setup_distributed, wrapper_config
+from fdkd.engine.launch import from_rank_zero, leave_distributed, setup_distributed, wrapper_config
 from fdkd.errors import ConfigError, DataError
+from tests.support.processes import on_two_processes
 
 
 def test_a_launcher_that_did_not_start_this_process_is_refused(monkeypatch):
@@ -82,3 +85,20 @@ def test_a_failure_of_rank_zero_is_everyones(monkeypatch):
         from_rank_zero(refuse)
     [outcome] = sent  # the others hear of it, and do not wait
     assert isinstance(outcome[1], DataError)
+
+
+def leave_as_the_slower(folder):
+    """Rank 1 comes late to its end; what rank 0 saw of it when it had left."""
+    if get_rank() == 1:
+        time.sleep(1)
+        (folder / 'done').touch()
+    leave_distributed()
+    return (folder / 'done').exists(), is_distributed()
+
+
+def test_no_rank_leaves_before_all_are_done(tmp_path):
+    assert on_two_processes(leave_as_the_slower, tmp_path, tmp_path) == [(True, False), (True, False)]
+
+
+def test_a_process_alone_leaves_nothing():
+    leave_distributed()

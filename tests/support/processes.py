@@ -9,6 +9,7 @@ import torch
 from mmengine.registry import init_default_scope
 
 from fdkd.engine.console import import_quietly
+from fdkd.engine.launch import leave_distributed
 
 
 def on_two_processes(function, folder, *args):
@@ -26,4 +27,6 @@ def _join(rank, rendezvous, function, args):
     torch.distributed.init_process_group(
         'gloo', init_method=f'file://{rendezvous}', rank=rank, world_size=2, timeout=timedelta(minutes=1)
     )
-    return function(*args)
+    result = function(*args)
+    leave_distributed()
+    return result
