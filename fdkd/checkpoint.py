@@ -3,13 +3,15 @@
 import os
 import pickle
 import re
+import zipfile
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from fdkd.errors import CheckpointError
+from fdkd.errors import CheckpointError, DamagedCheckpointError
+from fdkd.files import written_whole
 
 
 def read_checkpoint(
@@ -17,17 +19,23 @@ def read_checkpoint(
 ) -> dict[str, Any]:
     """Reads a checkpoint with torch's restricted unpickler, which builds tensors and plain data and runs no code.
 
+    ``torch.save`` writes a checksum (CRC-32) with each record, and ``torch.load`` does not look at it; here every
+    record is compared with its own first. That reads the file twice and takes about half as long as loading it. Files
+    of torch's old format, and those saved after ``torch.serialization.set_crc32_options(False)``, have no checksums.
+
     Args:
         path: The file.
         map_location: Where the tensors go.
         unsafe: Unpickle everything, for files from a source that you trust as you trust a program.
 
     Raises:
-        CheckpointError: If the file is absent, damaged, no checkpoint, or holds objects that would have to run code.
+        CheckpointError: If the file is absent or holds objects that would have to run code.
+        DamagedCheckpointError: If it is damaged or no checkpoint.
     """
     path = Path(path)
     if not path.is_file():
         raise CheckpointError(f'{path}: no such checkpoint')
+    _check_records(path)
     try:
         loaded = torch.load(path, map_location=map_location, weights_only=not unsafe)
     except Exception as error:  # the bytes of a damaged file lead the unpickler to errors of any kind
@@ -36,7 +44,7 @@ def read_checkpoint(
                 f'{path}: refused, since it holds objects that would run code ({name}). '
                 'Pass --unsafe-checkpoint if you trust its source as you would trust a program'
             ) from error
-        raise CheckpointError(f'{path}: not a checkpoint, or a damaged one ({_in_short(error)})') from error
+        raise _no_checkpoint(path, error) from error
     if not isinstance(loaded, dict):
         raise CheckpointError(f'{path}: holds a {type(loaded).__name__}, expected a dictionary of weights')
     return loaded
@@ -44,13 +52,15 @@ def read_checkpoint(
 
 def write_checkpoint(checkpoint: dict[str, Any], path: str | os.PathLike) -> None:
     """Writes beside ``path``, flushes to the disk and renames, so that ``path`` is the old file or the new one."""
-    path = Path(path)
-    partial = path.with_name(f'{path.name}.{os.getpid()}.partial')
-    with partial.open('wb') as file:
-        torch.save(checkpoint, file)
+    with written_whole(Path(path)) as partial, partial.open('wb') as file:
+        try:
+            torch.save(checkpoint, file)
+        except RuntimeError as error:  # of an archive that is cut short, whose cause comes before it
+            if isinstance(error.__context__, OSError):
+                raise error.__context__ from None
+            raise
         file.flush()
         os.fsync(file.fileno())
-    partial.replace(path)
 
 
 def load_weights(model: nn.Module, weights: dict[str, Tensor], source: str | os.PathLike) -> None:
@@ -62,18 +72,48 @@ def load_weights(model: nn.Module, weights: dict[str, Tensor], source: str | os.
     own = model.state_dict()
     missing = [f'{name} is missing' for name in own if name not in weights]
     unknown = [f'{name} is unknown' for name in weights if name not in own]
+    others = [
+        f'{name} is a {type(weights[name]).__name__}, expected a tensor'
+        for name in own
+        if name in weights and not isinstance(weights[name], Tensor)
+    ]
     shapes = [
         f'{name} has the shape {tuple(weights[name].shape)}, expected {tuple(own[name].shape)}'
         for name in own
-        if name in weights and weights[name].shape != own[name].shape
+        if isinstance(weights.get(name), Tensor) and weights[name].shape != own[name].shape
     ]
-    if misfits := shapes + missing + unknown:
+    if misfits := others + shapes + missing + unknown:
         entries = len({*own, *weights})
         shown = '; '.join(misfits[:3]) + ('; ...' if len(misfits) > 3 else '')
         raise CheckpointError(
             f'{source}: does not fit {type(model).__name__} in {len(misfits)} of {entries} entries: {shown}'
         )
     model.load_state_dict(weights)
+
+
+def _check_records(path: Path) -> None:
+    """Compares each record of a file in torch's format, a zip archive, with its checksum.
+
+    Raises:
+        DamagedCheckpointError: If one differs, or the archive cannot be read.
+    """
+    with path.open('rb') as file:
+        if file.read(2) != b'PK':  # of the old format, if anything
+            return
+        try:
+            archive = zipfile.ZipFile(file)
+            if sum(record.file_size for record in archive.infolist()) > path.stat().st_size:
+                raise ValueError('its records are larger than the file')  # torch.save packs nothing
+            has_checksums = any(record.CRC for record in archive.infolist())
+            damaged = archive.testzip() if has_checksums else None
+        except Exception as error:  # as with the unpickler, any kind
+            raise _no_checkpoint(path, error) from error
+    if damaged is not None:
+        raise DamagedCheckpointError(f'{path}: damaged: record {damaged} does not match its checksum')
+
+
+def _no_checkpoint(path: Path, error: Exception) -> DamagedCheckpointError:
+    return DamagedCheckpointError(f'{path}: not a checkpoint, or a damaged one ({_in_short(error)})')
 
 
 def _refused_object(path: Path, error: Exception) -> str | None:

@@ -17,9 +17,17 @@ class CheckpointError(FdkdError):
     """A checkpoint cannot be read, or does not fit the model."""
 
 
+class DamagedCheckpointError(CheckpointError):
+    """A checkpoint is not what was written: an older one may serve instead."""
+
+
 class LossError(FdkdError, ValueError):
     """A loss cannot be computed on what its config gives it."""
 
 
 class NonFiniteLossError(FdkdError):
-    """The loss is NaN or infinite."""
+    """The loss, or a gradient of it, is NaN or infinite."""
+
+
+class ExportError(FdkdError):
+    """A student cannot be exported, or an exported file not be read or run."""

@@ -1,14 +1,16 @@
 """Checkpoints: whole or not at all, and nothing in them runs."""
 
+import errno
 import os
 import pickle
+import zipfile
 
 import pytest
 import torch
 from torch import nn
 
 from fdkd.checkpoint import load_weights, read_checkpoint, write_checkpoint
-from fdkd.errors import CheckpointError
+from fdkd.errors import CheckpointError, DamagedCheckpointError
 
 
 class Trap:
@@ -48,16 +50,17 @@ def test_a_failing_save_leaves_the_old_file_and_no_half_one(tmp_path, monkeypatc
 
     def disk_full(checkpoint, file):
         file.write(b'PK\x03\x04 the first half')
-        raise OSError('No space left on device')
+        raise OSError(errno.ENOSPC, 'No space left on device')
 
     monkeypatch.setattr(torch, 'save', disk_full)
     with pytest.raises(OSError, match='No space left'):
         write_checkpoint({'value': 2}, path)
+    assert not list(tmp_path.glob('*.partial'))  # which would keep the disk full
     monkeypatch.undo()
     if old:
         assert read_checkpoint(path) == old
     assert path.exists() == (old is not None)
-    write_checkpoint({'value': 3}, path)  # what the failure left behind does not stand in the way
+    write_checkpoint({'value': 3}, path)
     assert read_checkpoint(path) == {'value': 3}
 
 
@@ -83,7 +86,7 @@ DAMAGED = {
 def test_what_is_no_checkpoint_is_refused(tmp_path, kind, unsafe):
     path = tmp_path / 'a.pth'
     path.write_bytes(DAMAGED[kind])
-    with pytest.raises(CheckpointError, match=r'a.pth: not a checkpoint, or a damaged one') as caught:
+    with pytest.raises(DamagedCheckpointError, match=r'a.pth: not a checkpoint, or a damaged one') as caught:
         read_checkpoint(path, unsafe=unsafe)
     assert len(str(caught.value)) < len(str(path)) + 200  # not torch's page of advice
     assert '\n' not in str(caught.value)
@@ -101,6 +104,55 @@ def test_truncated_files_are_refused(tmp_path, zipped, unsafe):
         path.write_bytes(whole[:size])
         with pytest.raises(CheckpointError, match=f'a.pth: ({message})'):
             read_checkpoint(path, unsafe=unsafe)
+
+
+def records(path):
+    """Where the bytes of each record lie in a checkpoint: name, start and end."""
+    with zipfile.ZipFile(path) as archive, path.open('rb') as file:
+        for entry in archive.infolist():
+            file.seek(entry.header_offset + 26)
+            name, extra = (int.from_bytes(file.read(2), 'little') for _ in range(2))
+            start = entry.header_offset + 30 + name + extra
+            yield entry.filename, start, start + entry.file_size
+
+
+@pytest.mark.parametrize('unsafe', [False, True])
+def test_a_flipped_byte_in_any_record_is_found(tmp_path, unsafe):
+    path = tmp_path / 'a.pth'
+    write_checkpoint({'state_dict': {'a': torch.arange(6.0), 'b': torch.ones(2)}, 'meta': {'epoch': 3}}, path)
+    whole = path.read_bytes()
+    for name, start, end in records(path):
+        for place in range(start, end, 1 + (end - start) // 9):
+            path.write_bytes(whole[:place] + bytes([whole[place] ^ 0x10]) + whole[place + 1 :])
+            with pytest.raises(DamagedCheckpointError, match=f'a.pth: damaged: record {name} does not match its check'):
+                read_checkpoint(path, unsafe=unsafe)
+
+
+def test_a_flipped_byte_elsewhere_is_found_or_does_no_harm(tmp_path):
+    path, weights = tmp_path / 'a.pth', {'a': torch.arange(6.0), 'b': torch.ones(2)}
+    write_checkpoint({'state_dict': weights, 'meta': {'epoch': 3}}, path)
+    whole, found = path.read_bytes(), 0
+    inside = {place for _, start, end in records(path) for place in range(start, end)}
+    outside = [place for place in range(len(whole)) if place not in inside]
+    for place in outside[::3]:
+        path.write_bytes(whole[:place] + bytes([whole[place] ^ 0x01]) + whole[place + 1 :])
+        try:
+            loaded = read_checkpoint(path)
+        except CheckpointError:
+            found += 1
+        else:
+            assert loaded['meta'] == {'epoch': 3}
+            assert all(torch.equal(loaded['state_dict'][name], x) for name, x in weights.items())
+    assert 0 < found < len(outside)
+
+
+def test_a_file_without_checksums_is_read(tmp_path):
+    torch.serialization.set_crc32_options(False)
+    try:
+        torch.save({'a': 1}, tmp_path / 'a.pth')
+    finally:
+        torch.serialization.set_crc32_options(True)
+    assert read_checkpoint(tmp_path / 'a.pth') == {'a': 1}
 
 
 @pytest.mark.filterwarnings('ignore:Detected pickle protocol')

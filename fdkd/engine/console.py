@@ -6,6 +6,8 @@ import io
 import logging
 import warnings
 
+from fdkd.printable import printable
+
 
 class ShortRecords(logging.Filter):
     """Holds back records of many lines (MMEngine logs the environment, the config and every hook) and warnings that
@@ -15,7 +17,8 @@ class ShortRecords(logging.Filter):
     INTERNAL = ('"FileClient" will be', '"HardDiskBackend" is', 'The prefix is not set', 'Exp name:', 'SyncBatchNorm')
 
     def filter(self, record: logging.LogRecord) -> bool:
-        text = record.getMessage()
+        text = printable(record.getMessage())
+        record.msg, record.args = text, ()
         long = record.levelno < logging.WARNING and text.count('\n') >= self.LINES
         return not long and not any(words in text for words in self.INTERNAL)
 

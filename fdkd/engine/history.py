@@ -1,5 +1,6 @@
 """MMEngine's message hub as plain data, so that a checkpoint needs no unpickling of objects."""
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -32,3 +33,14 @@ def unpack_history(hub: MessageHub, packed: dict[str, Any]) -> None:
             buffer['values'].tolist(), buffer['counts'].tolist(), buffer['max_length']
         )
     hub.update_info_dict(packed['info'])
+
+
+def confine_best_checkpoint(hub: MessageHub, folder: Path) -> None:
+    """Lets a history that was read name nothing but a checkpoint in ``folder`` as the best so far.
+
+    MMEngine removes what stands there, be it a folder, as soon as there is a better one; the path comes from a file.
+    """
+    for key in [key for key in hub.runtime_info if key.startswith('best_ckpt')]:
+        path = Path(str(hub.runtime_info.pop(key)))
+        if path.name.startswith('best_') and path.suffix == '.pth':
+            hub.update_info(key, str(folder / path.name))

@@ -14,6 +14,10 @@ class EpochLoop(EpochBasedTrainLoop):
 
     Args: as MMEngine's ``EpochBasedTrainLoop``.
 
+    Attributes:
+        validated: The epoch whose validation is known to a resumed run, counted from 1. Any other that is due after the
+            last epoch that was trained is made up for: it may lack, and it draws a random number in every run.
+
     Raises:
         ConfigError: If an epoch has no batch.
     """
@@ -29,20 +33,43 @@ class EpochLoop(EpochBasedTrainLoop):
         # Each new iterator draws a seed for its workers. From the global generator, that would shift the dropout of a
         # run resumed within an epoch; augmentation has seeds of its own, so what is drawn does not matter.
         self.dataloader.generator = torch.Generator()
+        self.validated = 0
+        self._between_epochs = True
 
     def run(self) -> nn.Module:
         """Trains to the end. The last epoch is not validated here: the report evaluates it."""
         self.runner.call_hook('before_train')
+        if self._epoch > 0 and self._iter == self._epoch * len(self.dataloader) and self._epoch != self.validated:
+            self._validate()
         while self._epoch < self._max_epochs and not self.stop_training:
             self.run_epoch()
-            due = self._epoch >= self.val_begin and self._epoch % self.val_interval == 0
-            if self.runner.val_loop is not None and due and self._epoch < self._max_epochs:
-                self.runner.val_loop.run()
+            self._validate()
         self.runner.call_hook('after_train')
         return self.runner.model
 
+    def _validate(self) -> None:
+        """Validates the epoch that has ended, where that is due."""
+        due = self._epoch >= self.val_begin and self._epoch % self.val_interval == 0
+        if self.runner.val_loop is not None and due and self._epoch < self._max_epochs:
+            self.runner.val_loop.run()
+
+    def position(self, by_epoch: bool) -> dict[str, int]:
+        """What a checkpoint that a hook saves now says of where it belongs: the counts of ``epoch`` and ``iter``.
+
+        Args:
+            by_epoch: In an epoch, whether the hook is called at its end, before the loop counts it; else it is called
+                at the end of an iteration, before the loop counts that.
+        """
+        ended = not self._between_epochs
+        return {
+            'epoch': self._epoch + int(ended and by_epoch),
+            'iter': self._iter + int(ended and not by_epoch),
+            'validated': self.validated,
+        }
+
     def run_epoch(self) -> None:
         """Trains on the rest of the current epoch."""
+        self._between_epochs = False
         done = self._iter - self._epoch * len(self.dataloader)
         self.runner.call_hook('before_train_epoch')
         self.runner.model.train()
@@ -56,3 +83,4 @@ class EpochLoop(EpochBasedTrainLoop):
             self.run_iter(index, data_batch)
         self.runner.call_hook('after_train_epoch')
         self._epoch += 1
+        self._between_epochs = True

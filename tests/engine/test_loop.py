@@ -69,6 +69,30 @@ def test_the_last_epoch_is_left_to_the_report():
     assert runner.validated == [2, 4]
 
 
+@pytest.mark.parametrize(('done', 'validated', 'expected'), [(3, 0, [1, 2]), (3, 1, [2]), (4, 0, [2]), (0, 0, [1, 2])])
+def test_a_resumed_run_makes_up_for_a_validation_that_may_lack(done, validated, expected):
+    runner = loop_of(3)
+    runner.loop._iter, runner.loop._epoch, runner.loop.validated = done, done // 3, validated
+    runner.loop.run()
+    assert runner.validated == expected
+
+
+def test_a_checkpoint_knows_where_it_belongs():
+    seen, runner = [], loop_of(2)
+    call_hook = runner.call_hook
+
+    def watch(name, **_):
+        call_hook(name)
+        if name == 'after_train_iter' or name == 'after_train_epoch':
+            position = runner.loop.position(by_epoch=name == 'after_train_epoch')
+            seen.append((position['epoch'], position['iter']))
+
+    runner.call_hook = watch
+    runner.loop.run()
+    assert seen == [(0, 1), (0, 2), (0, 3), (1, 3), (1, 4), (1, 5), (1, 6), (2, 6)]
+    assert runner.loop.position(by_epoch=True) == {'epoch': 2, 'iter': 6, 'validated': 0}  # as after a validation
+
+
 def test_too_few_samples_for_one_batch_are_an_error():
     runner = loop_of(1)
     with pytest.raises(ConfigError, match='7 training samples do not fill one batch of 8'):
