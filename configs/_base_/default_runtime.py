@@ -9,6 +9,7 @@ default_hooks = dict(
     checkpoint=dict(type='CheckpointHook', interval=1, max_keep_ckpts=2),
     sampler_seed=dict(type='DistSamplerSeedHook'),
     statistics=dict(type='AverageStatistics'),
+    stop=dict(type='StopOnSignal'),
 )
 custom_hooks = [dict(type='StopOnNonFiniteLoss'), dict(type='DataWatch')]
 log_processor = dict(type='LogProcessor', window_size=10, by_epoch=True)

@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from mmengine.config import Config
 from mmengine.dist import barrier, broadcast_object_list, init_dist, is_distributed, is_main_process
+from torch.distributed import PrefixStore, rendezvous
 
 from fdkd.errors import ConfigError, FdkdError
 
@@ -29,21 +30,54 @@ def setup_distributed(launcher: str) -> None:
     """Joins the process group: NCCL where there are GPUs, gloo otherwise. Does nothing for ``'none'`` or when joined.
 
     Raises:
-        ConfigError: If this process was not started by ``launcher``.
+        ConfigError: If this process was not started by ``launcher``, or a variable of it is no number.
     """
     if launcher == 'none' or is_distributed():
         return
     rank, world_size, local_rank, local_size = _RANK_VARIABLES[launcher]
     if rank not in os.environ:
         raise ConfigError(f'--launcher {launcher}, but {rank} is not set: start through the launcher, as in tools/*.sh')
+    if not _number(rank) < _number(world_size):
+        raise ConfigError(f'{rank}={os.environ[rank]} of {world_size}={os.environ[world_size]}: no such rank')
+    _number(local_rank)
     os.environ.setdefault('LOCAL_RANK', os.environ[local_rank])
     os.environ.setdefault('LOCAL_WORLD_SIZE', os.environ.get(local_size, os.environ[world_size]))
     if torch.cuda.is_available():
-        init_dist(launcher, backend='nccl')
+        init_dist(launcher, backend='nccl', **_fresh_store())
         return
     os.environ.setdefault('MASTER_ADDR', _first_node() if launcher == 'slurm' else '127.0.0.1')
     os.environ.setdefault('MASTER_PORT', '29500')
-    torch.distributed.init_process_group('gloo', rank=int(os.environ[rank]), world_size=int(os.environ[world_size]))
+    _number('MASTER_PORT')
+    place = {'rank': int(os.environ[rank]), 'world_size': int(os.environ[world_size])}
+    torch.distributed.init_process_group('gloo', **{**place, **_fresh_store()})
+
+
+def _number(variable: str) -> int:
+    """The whole number in an environment variable of a launcher."""
+    text = os.environ.get(variable, '')
+    if not text.isdecimal():
+        raise ConfigError(
+            f'{variable}={text!r} in the environment, expected a whole number: start through the launcher'
+        )
+    return int(text)
+
+
+def _fresh_store() -> dict[str, Any]:
+    """Where the processes that torchrun started again meet; at the first start, where the environment says.
+
+    torchrun's own store outlives its processes, and with it the addresses at which those that died could be reached.
+    """
+    attempt = int(os.environ.get('TORCHELASTIC_RESTART_COUNT') or 0)
+    if not attempt:
+        return {}
+    store, rank, world_size = next(rendezvous('env://'))
+    return {'store': PrefixStore(f'attempt_{attempt}', store), 'rank': rank, 'world_size': world_size}
+
+
+def restarted() -> bool:
+    """Whether the launcher has started this job again after it ended early: torchrun, or Slurm a requeued job."""
+    counts = ('TORCHELASTIC_RESTART_COUNT', 'SLURM_RESTART_COUNT')
+    return any(int(os.environ.get(name) or 0) for name in counts)
 
 
 def leave_distributed() -> None:
@@ -88,12 +122,15 @@ def wrapper_config(cfg: Config) -> dict[str, Any]:
 
 
 def from_rank_zero(function: Callable, *args: Any) -> Any:
-    """What ``function`` returns on rank 0, on every rank, so that a shared disk is not asked once for each of them."""
+    """What ``function`` returns on rank 0, on every rank, so that a shared disk is not asked once for each of them.
+
+    An :class:`~fdkd.errors.FdkdError` or ``OSError`` of it is raised on every rank.
+    """
     outcome: list[Any] = [None, None]
     if is_main_process():
         try:
             outcome[0] = function(*args)
-        except FdkdError as error:  # which the others would wait for
+        except (FdkdError, OSError) as error:  # which the others would wait for
             outcome[1] = error
     broadcast_object_list(outcome)
     if outcome[1] is not None:

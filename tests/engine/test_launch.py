@@ -8,7 +8,7 @@ import torch
 from mmengine.config import Config
 from mmengine.dist import get_rank, is_distributed
 
-from fdkd.engine.launch import from_rank_zero, leave_distributed, setup_distributed, wrapper_config
+from fdkd.engine.launch import from_rank_zero, leave_distributed, restarted, setup_distributed, wrapper_config
 from fdkd.errors import ConfigError, DataError
 from tests.support.processes import on_two_processes
 
@@ -75,16 +75,17 @@ def test_a_single_process_is_rank_zero():
     assert from_rank_zero(divmod, 7, 2) == (3, 1)
 
 
-def test_a_failure_of_rank_zero_is_everyones(monkeypatch):
+@pytest.mark.parametrize('kind', [DataError, PermissionError])
+def test_a_failure_of_rank_zero_is_everyones(monkeypatch, kind):
     def refuse():
-        raise DataError('no such folder')
+        raise kind('no such folder')
 
     sent = []
     monkeypatch.setattr('fdkd.engine.launch.broadcast_object_list', lambda outcome: sent.append(outcome))
-    with pytest.raises(DataError, match='no such folder'):
+    with pytest.raises(kind, match='no such folder'):
         from_rank_zero(refuse)
     [outcome] = sent  # the others hear of it, and do not wait
-    assert isinstance(outcome[1], DataError)
+    assert isinstance(outcome[1], kind)
 
 
 def leave_as_the_slower(folder):
@@ -102,3 +103,13 @@ def test_no_rank_leaves_before_all_are_done(tmp_path):
 
 def test_a_process_alone_leaves_nothing():
     leave_distributed()
+
+
+@pytest.mark.parametrize('name', ['TORCHELASTIC_RESTART_COUNT', 'SLURM_RESTART_COUNT'])
+def test_launchers_say_that_they_start_a_job_again(monkeypatch, name):
+    for other in ('TORCHELASTIC_RESTART_COUNT', 'SLURM_RESTART_COUNT'):
+        monkeypatch.delenv(other, raising=False)
+    assert not restarted()
+    for count, expected in (('0', False), ('', False), ('1', True), ('12', True)):
+        monkeypatch.setenv(name, count)
+        assert restarted() is expected

@@ -12,9 +12,12 @@ from fdkd.engine.console import import_quietly
 from fdkd.engine.launch import leave_distributed
 
 
-def on_two_processes(function, folder, *args):
-    """What ``function(*args)`` returns on rank 0 and on rank 1; the group meets in a file in ``folder``."""
-    with ProcessPoolExecutor(2, get_context('spawn')) as pool:
+def on_two_processes(function, folder, *args, start='spawn'):
+    """What ``function(*args)`` returns on rank 0 and on rank 1; the group meets in a file in ``folder``.
+
+    Processes that are started by ``'fork'`` need not import everything anew.
+    """
+    with ProcessPoolExecutor(2, get_context(start)) as pool:
         calls = [pool.submit(_join, rank, folder / 'rendezvous', function, args) for rank in range(2)]
         return [call.result(timeout=300) for call in calls]
 
