@@ -40,6 +40,10 @@ class DeferredScalars:
         history = self.hub.log_scalars.get(name)
         if not isinstance(history, DeferredHistory) or history.scalars is not self:
             history = self.hub.log_scalars[name] = DeferredHistory(self, history)
+        self.append(history, value)
+
+    def append(self, history: 'DeferredHistory', value: Tensor) -> None:
+        """Appends a tensor of one element to a history of these scalars, in a hub or not."""
         # What waits must not keep the step's graph alive.
         self._waiting.append((history, value.detach().reshape(())))
 
@@ -84,6 +88,14 @@ class DeferredHistory(HistoryBuffer):
         self._counts = counts
 
 
+def scalars_of(runner: Runner) -> DeferredScalars:
+    """Where the scalars of a training wait; a new place for them where no hook of it makes them wait."""
+    for hook in runner.hooks:
+        if isinstance(hook, DeferredRuntimeInfo):
+            return hook.scalars
+    return DeferredScalars(runner.message_hub)
+
+
 @HOOKS.register_module()
 class DeferredRuntimeInfo(RuntimeInfoHook):
     """MMEngine's ``RuntimeInfoHook``, which leaves the parts of the loss on the GPU until they are read.
@@ -95,7 +107,7 @@ class DeferredRuntimeInfo(RuntimeInfoHook):
     def before_train(self, runner: Runner) -> None:
         """Makes ready what :meth:`after_train_iter` fills."""
         super().before_train(runner)
-        self._scalars = DeferredScalars(runner.message_hub)
+        self.scalars = DeferredScalars(runner.message_hub)
         if getattr(runner.optim_wrapper, 'clip_grad_kwargs', None):
             self._watch_clipping(runner.optim_wrapper)
 
@@ -105,7 +117,7 @@ class DeferredRuntimeInfo(RuntimeInfoHook):
         """Logs the parts of the loss."""
         for name, value in (outputs or {}).items():
             if worth_deferring(value):
-                self._scalars.update(f'train/{name}', value)
+                self.scalars.update(f'train/{name}', value)
             else:
                 runner.message_hub.update_scalar(f'train/{name}', value)
 
@@ -117,7 +129,7 @@ class DeferredRuntimeInfo(RuntimeInfoHook):
             norm = clip(*args, **kwargs)
             if not worth_deferring(norm):
                 return norm
-            self._scalars.update(name, norm)
+            self.scalars.update(name, norm)
             return None
 
         wrapper.clip_func = clip_and_keep

@@ -14,12 +14,6 @@ from fdkd.engine.history import pack_history, unpack_history
 from tests.support.waits import Waits
 
 
-@pytest.fixture
-def on_gpu(monkeypatch):
-    """Treats every tensor as if it lay on a GPU."""
-    monkeypatch.setattr('fdkd.engine.deferred.worth_deferring', lambda value: isinstance(value, torch.Tensor))
-
-
 def runner(name):
     dataset = SimpleNamespace()
     return SimpleNamespace(
