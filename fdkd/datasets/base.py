@@ -14,10 +14,13 @@ from fdkd.datasets.mispair import check_mispair, mispaired
 from fdkd.datasets.prefix import DiskPrefix, RamPrefix, deterministic_prefix
 from fdkd.datasets.steps import concerns, is_random, step_name
 from fdkd.datasets.stores import GIB
+from fdkd.datasets.unreadable import UNREADABLE, read_or_replace
 from fdkd.errors import ConfigError, DataError
 
 #: Where a data set may keep what its pipeline's first steps make of a sample.
 CACHES = ('ram', 'disk')
+#: What a data set may do about a sample that cannot be read.
+ON_ERROR = ('raise', 'skip')
 
 
 class SampleKey(NamedTuple):
@@ -83,9 +86,13 @@ class MultimodalDataset(BaseDataset):
             itself, or ``'disk'`` in ``cache_folder``, for all processes and later runs. Samples come out bit for bit as
             without. ``'ram'`` takes it that files do not change while the data set is in use.
         cache_folder: Where ``'disk'`` keeps its results; it can be deleted at any time.
+        on_error: What a sample does whose file cannot be read: ``'raise'`` the error, or ``'skip'``, for training
+            alone: be used without what is ``optional`` in it, or be replaced by another sample; see
+            :func:`~fdkd.datasets.unreadable.read_or_replace`. How many may be skipped is limited by
+            :class:`~fdkd.engine.data_watch.DataWatch`.
 
     A packed sample's metainfo holds ``index``, its place in this data set, and ``view``, the view's number (0 where
-    no views are asked for).
+    no views are asked for); and ``unreadable``, where ``on_error='skip'`` and a file could not be read.
 
     Attributes:
         notices: Sentences about the data that every training says at its start.
@@ -93,7 +100,8 @@ class MultimodalDataset(BaseDataset):
 
     Raises:
         DataError: If a modality is unknown, or none is asked for, or no sample can swap.
-        ConfigError: If ``mispair`` or ``views`` cannot be meant, or the memory does not hold the ``cache``.
+        ConfigError: If ``mispair``, ``views`` or ``on_error`` cannot be meant, an evaluation is to skip samples, or the
+            memory does not hold the ``cache``.
     """
 
     MODALITIES: tuple[str, ...] = ()
@@ -111,6 +119,7 @@ class MultimodalDataset(BaseDataset):
         views: Mapping[str, int] | None = None,
         cache: str | None = None,
         cache_folder: str = 'work_dirs/data_cache',
+        on_error: str = 'raise',
     ) -> None:
         self.split = split
         self.notices: list[str] = []
@@ -126,6 +135,14 @@ class MultimodalDataset(BaseDataset):
             )
         if cache not in (None, *CACHES):
             raise ConfigError(f"{type(self).__name__}: cache={cache!r}, expected None, 'ram' or 'disk'")
+        if on_error not in ON_ERROR:
+            raise ConfigError(f"{type(self).__name__}: on_error={on_error!r}, expected 'raise' or 'skip'")
+        if on_error == 'skip' and test_mode:
+            raise ConfigError(
+                f"{type(self).__name__} {split}: on_error='skip' with test_mode=True: an evaluation scores every "
+                'sample or none; skip in train_dataloader alone'
+            )
+        self.on_error = on_error
         self.views = self._check_views({} if views is None else views)
         steps = [step for step in pipeline if self._concerns(step)]
         super().__init__(data_root=str(data_root), data_prefix={}, pipeline=steps, indices=indices, test_mode=test_mode)
@@ -167,7 +184,8 @@ class MultimodalDataset(BaseDataset):
         if cache == 'disk':
             return DiskPrefix(steps, configs[: len(steps)], folder)
         some = [self.get_data_info(index) for index in sorted({0, len(self) // 2, len(self) - 1})]
-        prefix = RamPrefix(steps, some, len(self), f'{name} {self.split}')
+        ignored = UNREADABLE if self.on_error == 'skip' else ()
+        prefix = RamPrefix(steps, some, len(self), f'{name} {self.split}', ignored)
         self.notices.append(f"{name} {self.split}: cache='ram' takes about {prefix.bytes / GIB:.2f} GiB of memory")
         return prefix
 
@@ -191,21 +209,33 @@ class MultimodalDataset(BaseDataset):
 
     def __getitem__(self, key: SampleKey | int) -> dict[str, Any]:
         """The sample of a :class:`SampleKey`; a bare index means epoch 0 of seed 0."""
-        index, epoch, seed = key if isinstance(key, tuple) else (key, 0, 0)
-        results, steps = self.get_data_info(index), list(enumerate(self.pipeline.transforms))
-        if self.prefix:
-            results, steps = self.prefix(results), steps[len(self.prefix.steps) :]
+        key = SampleKey(*key) if isinstance(key, tuple) else SampleKey(key, 0, 0)
+        if self.on_error == 'skip':
+            return read_or_replace(self, key)
+        return self.make(self.get_data_info(key.index), key, self.prefix)
+
+    def make(self, results: dict[str, Any], key: SampleKey, prefix: DiskPrefix | RamPrefix | None) -> dict[str, Any]:
+        """What the pipeline makes of a sample.
+
+        Args:
+            results: The sample as the data set lists it; the steps write into it.
+            key: Its place, and the epoch and seed of its augmentation.
+            prefix: What takes the first steps, where there is such.
+        """
+        steps = list(enumerate(self.pipeline.transforms))
+        if prefix:
+            results, steps = prefix(results), steps[len(prefix.steps) :]
         sample_id, results['sample_view'] = results['sample_id'], 0
         if not self.views:
-            with seeded(seed, epoch, sample_id):
+            with seeded(key.seed, key.epoch, sample_id):
                 for _, step in steps:
                     results = step(results)
             return results
         [(modality, count)] = self.views.items()
-        results['sample_view'] = view = epoch % count
+        results['sample_view'] = view = key.epoch % count
         for number, step in steps:
             if is_random(step):
-                with seeded(seed, view if concerns(step, modality) else epoch, sample_id, number):
+                with seeded(key.seed, view if concerns(step, modality) else key.epoch, sample_id, number):
                     results = step(results)
             else:
                 results = step(results)

@@ -6,6 +6,7 @@ from typing import Any
 from torch.utils.data import get_worker_info
 
 from fdkd.datasets.parcel import Parcel
+from fdkd.errors import ConfigError
 from fdkd.registry import FUNCTIONS
 
 
@@ -15,7 +16,14 @@ def collate_pairs(samples: Sequence[dict[str, Any]]) -> dict[str, Any]:
 
     The rows of a modality stay in the order of the batch; which samples they belong to is in ``present`` of the
     samples' metainfo. From a loader's worker the batch travels as a :class:`~fdkd.datasets.parcel.Parcel`.
+
+    Raises:
+        ConfigError: If the samples are not packed.
     """
+    if any('inputs' not in sample for sample in samples):
+        raise ConfigError(
+            'the pipeline packs nothing: its last step has to, such as PackClassification or PackSegmentation'
+        )
     modalities = dict.fromkeys(name for sample in samples for name in sample['inputs'])
     batch = {
         'inputs': {

@@ -15,7 +15,8 @@ from typing import Any
 from fdkd.datasets.encoding import encode
 from fdkd.datasets.steps import is_packing, is_random
 from fdkd.datasets.stores import GIB, DiskStore, RamStore, available_memory
-from fdkd.errors import ConfigError
+from fdkd.datasets.unreadable import not_of_the_sample
+from fdkd.errors import ConfigError, DataError
 from fdkd.version import __version__
 
 #: Packages whose versions a result on disk belongs to: they decode, resample and transform.
@@ -71,18 +72,34 @@ class RamPrefix:
         samples: Some of the data set's samples, from which the size of all is estimated.
         count: Number of samples in the data set.
         name: What errors call the data set.
+        ignored: Errors that leave one of the samples out of the estimate, unless the machine is at fault.
 
     Attributes:
         bytes: How much all samples take, as estimated.
 
     Raises:
         ConfigError: If that is more than the memory that is left, divided among this machine's training processes.
+        DataError: If none of the samples can be read.
     """
 
-    def __init__(self, steps: Sequence[Callable], samples: Sequence[dict[str, Any]], count: int, name: str) -> None:
-        self.steps = steps
-        sizes = [len(encode(_run(steps, sample))) for sample in samples]
-        self.bytes = count * sum(sizes) // max(len(sizes), 1)
+    def __init__(
+        self,
+        steps: Sequence[Callable],
+        samples: Sequence[dict[str, Any]],
+        count: int,
+        name: str,
+        ignored: tuple[type[Exception], ...] = (),
+    ) -> None:
+        self.steps, sizes = steps, []
+        for sample in samples:
+            try:
+                sizes.append(len(encode(_run(steps, sample))))
+            except ignored as error:
+                if not_of_the_sample(error):
+                    raise
+        if not sizes:
+            raise DataError(f"{name}: none of {len(samples)} samples that cache='ram' looks at first can be read")
+        self.bytes = count * sum(sizes) // len(sizes)
         processes = int(os.environ.get('LOCAL_WORLD_SIZE', 1))
         share = int(0.8 * available_memory()) // processes  # the rest is for models, workers and batches
         if self.bytes > share:

@@ -22,6 +22,10 @@ _HEAD = struct.Struct('<4sI')
 _KIND = b'fdk1'
 
 
+class StoreError(DataError):
+    """A result cannot be kept, for which no sample is to blame."""
+
+
 class DiskStore:
     """One file per result below a folder, which several processes may share and which can be deleted at any time.
 
@@ -38,7 +42,7 @@ class DiskStore:
             data = memoryview(self._path(key).read_bytes())
             if _HEAD.unpack_from(data) == (_KIND, zlib.crc32(data[_HEAD.size :])):
                 return decode(data[_HEAD.size :])
-        except (OSError, struct.error):
+        except Exception:  # whatever was put there leads to errors of any kind
             pass
         return None
 
@@ -47,7 +51,7 @@ class DiskStore:
 
         Raises:
             ConfigError: As :func:`~fdkd.datasets.encoding.encode`.
-            DataError: If the folder cannot be written.
+            StoreError: If the folder cannot be written.
         """
         data, path = encode(value), self._path(key)
         partial = path.with_name(f'.{uuid.uuid4().hex}.tmp')  # the name of no other process
@@ -58,7 +62,7 @@ class DiskStore:
         except OSError as error:
             with suppress(OSError):
                 partial.unlink()
-            raise DataError(
+            raise StoreError(
                 f'{self.folder}: cannot keep results there ({error}); free space or choose another folder'
             ) from error
 

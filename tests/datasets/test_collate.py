@@ -1,9 +1,11 @@
 """Batches whose samples lack modalities."""
 
+import pytest
 import torch
 from mmengine.registry import FUNCTIONS
 
 from fdkd.datasets.collate import collate_pairs
+from fdkd.errors import ConfigError
 
 
 def sample(name, **inputs):
@@ -23,3 +25,8 @@ def test_a_modality_that_the_first_sample_lacks_is_kept():
 
 def test_a_loader_finds_it_by_name():
     assert FUNCTIONS.get('fdkd.collate_pairs') is collate_pairs
+
+
+def test_samples_that_are_not_packed_are_refused():
+    with pytest.raises(ConfigError, match='packs nothing'):
+        collate_pairs([{'sample_id': 'a', 'gt_label': 0}])

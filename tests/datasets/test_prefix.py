@@ -10,9 +10,9 @@ import torch
 from PIL import Image
 
 from fdkd.datasets import PairedDataset, SampleKey
-from fdkd.datasets.prefix import DiskPrefix, chain_identity, deterministic_prefix
+from fdkd.datasets.prefix import DiskPrefix, RamPrefix, chain_identity, deterministic_prefix
 from fdkd.datasets.transforms.modality import ModalityTransform
-from fdkd.errors import ConfigError
+from fdkd.errors import ConfigError, DataError
 from fdkd.registry import TRANSFORMS
 
 SOUND = [
@@ -136,3 +136,15 @@ def test_results_that_cannot_be_kept_are_an_error(tmp_path):
     prefix = DiskPrefix([lambda results: results | {'img': {1, 2}}], [{}], tmp_path)
     with pytest.raises(ConfigError, match=r"cache: results\['img'\] is a builtins.set, which cannot be kept"):
         prefix({'sample_id': 'a', 'sample_idx': 0})
+
+
+def test_lack_of_memory_leaves_no_sample_out_of_the_estimate():
+    def step(sample):
+        if sample['cause'] is not None:
+            raise DataError('unreadable') from sample['cause']
+        return sample
+
+    samples = [{'cause': ValueError('odd')}, {'cause': None}, {'cause': MemoryError()}]
+    assert RamPrefix([step], samples[:2], 2, 'clips', (DataError,)).bytes > 0
+    with pytest.raises(DataError, match='unreadable'):
+        RamPrefix([step], samples, 3, 'clips', (DataError,))

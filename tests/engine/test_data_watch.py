@@ -6,10 +6,19 @@ from types import SimpleNamespace
 import pytest
 from mmengine.hooks import CheckpointHook, IterTimerHook, LoggerHook
 from mmengine.hooks.hook import Hook
+from mmengine.logging import MessageHub
 from mmengine.runner.priority import get_priority
 
 from fdkd.datasets.class_sample import ClassSample
-from fdkd.engine.data_watch import DataWatch
+from fdkd.engine.data_watch import DataWatch, allowed_of, skipped
+from fdkd.engine.history import pack_history, unpack_history
+from fdkd.errors import DataError
+
+
+class Samples(list):
+    """Numbers in the place of samples."""
+
+    notices = ()
 
 
 def loader(notice):
@@ -88,3 +97,105 @@ def test_an_epoch_without_iterations_says_nothing(runner, caplog):
 def test_it_is_the_last_hook_so_that_logging_is_no_waiting():
     for other in (CheckpointHook, IterTimerHook, LoggerHook, Hook):
         assert get_priority(DataWatch.priority) > get_priority(other.priority)
+
+
+@pytest.fixture
+def patient(runner):
+    """A runner whose 300 training samples, of which three may be unreadable, are read with ``on_error='skip'``."""
+    runner.train_dataloader = SimpleNamespace(dataset=Samples(range(300)))
+    runner.train_dataloader.dataset.on_error = 'skip'
+    runner.val_loop, runner.iter, runner.message_hub = None, 0, MessageHub('unreadable')
+    return runner
+
+
+def reads(watch, runner, *unreadable):
+    """One iteration, for each sample what could not be read in its place."""
+    samples = [ClassSample(metainfo={'unreadable': found} if found else {}) for found in unreadable]
+    watch.before_train_iter(runner, 0, {'data_samples': samples})
+
+
+def started(runner):
+    watch = DataWatch()
+    watch.before_train(runner)
+    return watch
+
+
+def test_each_unreadable_sample_is_counted_and_warned_of_once(patient, caplog):
+    watch = started(patient)
+    assert skipped(patient) == {'number': 0, 'of': 300, 'samples': {}}
+    for _ in range(2):
+        reads(watch, patient, {}, {'b': 'b.png: truncated', 'a': 'a.png: no such file'}, {})
+    watch.after_train_epoch(patient)
+    assert [record.getMessage() for record in caplog.records if record.levelname == 'WARNING'] == [
+        'training sample b cannot be read: b.png: truncated',
+        'training sample a cannot be read: a.png: no such file',
+    ]
+    samples = {'a': 'a.png: no such file', 'b': 'b.png: truncated'}
+    assert skipped(patient) == {'number': 2, 'of': 300, 'samples': samples}
+
+
+def test_too_many_stop_the_training_and_are_listed(patient):
+    watch = started(patient)
+    for name in 'cab':
+        reads(watch, patient, {name: f'{name}.png: bad'})
+    with pytest.raises(DataError, match=r"4 of 300 training samples .* on_error='skip' puts up with 3 \(1 %") as caught:
+        reads(watch, patient, {'d': 'd.png: bad'})
+    assert [line.strip() for line in str(caught.value).splitlines()[1:]] == [f'{n}: {n}.png: bad' for n in 'abcd']
+
+
+def test_a_long_list_is_cut(patient):
+    watch = started(patient)
+    with pytest.raises(DataError, match='and 10 more, see the log') as caught:
+        reads(watch, patient, {f's{number}': 'bad' for number in range(30)})
+    assert len(str(caught.value).splitlines()) == 1 + 20 + 1
+
+
+@pytest.mark.parametrize(('total', 'allowed'), [(1, 1), (99, 1), (199, 1), (200, 2), (795, 7), (28800, 288)])
+def test_one_sample_may_always_be_unreadable(total, allowed):
+    assert allowed_of(total) == allowed
+
+
+@pytest.mark.parametrize('moment', ['before_saving', 'after_train_epoch'])
+def test_the_processes_add_theirs_up(patient, caplog, monkeypatch, moment):
+    watch = started(patient)
+    watch.before_train_epoch(patient)
+    reads(watch, patient, {'a': 'bad'}, {'b': 'bad'})
+    others = [{'b': 'bad', 'c': 'bad'}]
+    monkeypatch.setattr(
+        'fdkd.engine.data_watch.all_gather_object', lambda x: [x, *others] if isinstance(x, dict) else [x]
+    )
+    getattr(watch, moment)(patient)
+    assert list(skipped(patient)['samples']) == ['a', 'b', 'c']
+    assert 'training sample c cannot be read: bad' in caplog.messages
+    others[0]['d'] = 'bad'
+    with pytest.raises(DataError, match='4 of 300'):
+        getattr(watch, moment)(patient)
+
+
+def test_a_resumed_run_goes_on_counting_and_a_new_one_starts_at_none(patient, caplog):
+    watch = started(patient)
+    reads(watch, patient, {'a': 'bad'}, {'b': 'bad'}, {'c': 'bad'})
+    packed = pack_history(patient.message_hub)
+    patient.message_hub, patient.iter = MessageHub('resumed'), 7
+    unpack_history(patient.message_hub, packed)
+    resumed = started(patient)
+    assert skipped(patient)['number'] == 3
+    caplog.clear()
+    reads(resumed, patient, {'a': 'bad'})  # which was warned of before
+    assert not caplog.messages
+    with pytest.raises(DataError, match='4 of 300'):
+        reads(resumed, patient, {'d': 'bad'})
+    patient.iter = 0  # a new run of the same name in one process: the hub is the same
+    started(patient)
+    assert skipped(patient)['number'] == 0
+
+
+def test_where_the_first_error_stops_a_training_nothing_is_said_of_skipping(patient, monkeypatch):
+    monkeypatch.setattr('fdkd.engine.data_watch.all_gather_object', lambda x: pytest.fail('nothing to agree on'))
+    patient.train_dataloader.dataset.on_error = 'raise'
+    watch = started(patient)
+    watch.before_saving(patient)
+    assert skipped(patient) is None
+    assert not patient.message_hub.runtime_info
+    del patient.train_dataloader.dataset.on_error  # a foreign data set
+    assert skipped(patient) is None

@@ -16,7 +16,7 @@ def side_by_side(results: dict[str, Any], heading: str, figure: str, totals: Map
         figure: Which figure of a class that is. Classes for which no model has one are left out.
         totals: Name of a metric to its title. A model that lacks it gets a dash.
     """
-    models = [name for name in ('student', 'teacher') if name in results]
+    models = [name for name in results if name in ('student', 'teacher') or name.startswith('teacher ')]
     drawn = PrettyTable([heading, *(f'{name} ({results[name]["modality"]})' for name in models)])
     drawn.align, drawn.align[heading] = 'r', 'l'
     for label in results[models[0]]['per_class']:
@@ -27,8 +27,16 @@ def side_by_side(results: dict[str, Any], heading: str, figure: str, totals: Map
     for metric, title in totals.items():
         drawn.add_row([title, *(_cell(results[name]['metrics'].get(metric, math.nan)) for name in models)])
     selection, samples = f'{results["selection"]} ({results["epoch"]})', results[models[0]]['samples']
-    drawn.title = f'{results["config"]}: {selection}, {samples:,} test samples, seed {results["seed"]}'
+    drawn.title = (
+        f'{results["config"]}: {selection}, {samples:,} test samples, seed {results["seed"]}{_unread(results)}'
+    )
     return drawn.get_string()
+
+
+def _unread(results: dict[str, Any]) -> str:
+    """How many training samples could not be read, where a training went on without them."""
+    skipped = results.get('skipped', {'number': 0})
+    return f', {skipped["number"]} of {skipped["of"]:,} training samples unreadable' if skipped['number'] else ''
 
 
 def _cell(value: float) -> str:

@@ -2,6 +2,8 @@
 
 import math
 
+import pytest
+
 from fdkd.apis.presentation.layout import side_by_side
 
 RESULTS = {
@@ -37,3 +39,15 @@ def test_classes_come_first_then_what_sums_them_up_and_a_dash_stands_for_nothing
         '| more    |            2.25 |                  - |',
         '+---------+-----------------+--------------------+',
     ]
+
+
+@pytest.mark.parametrize(
+    ('skipped', 'end'),
+    [
+        ({'number': 2, 'of': 1795}, 'seed 3, 2 of 1,795 training samples unreadable |'),
+        ({'number': 0, 'of': 9}, 'seed 3 |'),
+    ],
+)
+def test_the_title_says_what_a_training_could_not_read(skipped, end):
+    title = side_by_side({**RESULTS, 'skipped': skipped}, 'hit (%)', 'hit', {}).splitlines()[1]
+    assert title.endswith(end)
