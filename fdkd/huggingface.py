@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any
 
 from fdkd.errors import CheckpointError
@@ -11,6 +12,8 @@ from fdkd.errors import CheckpointError
 def load_local_first(load: Callable, model: str, files: str, **settings: Any) -> Any:
     """Calls one of transformers' ``from_pretrained``; the network is asked only for what is not here.
 
+    Code that comes with a model is never run, nor is one asked whether it may.
+
     Args:
         load: The ``from_pretrained``.
         model: A folder, or a name on the hub.
@@ -18,11 +21,12 @@ def load_local_first(load: Callable, model: str, files: str, **settings: Any) ->
         settings: Further arguments of ``load``.
 
     Raises:
-        CheckpointError: If the files are not here and cannot be downloaded, or are damaged.
+        CheckpointError: If the files are not here and cannot be downloaded, are damaged, or need code of their own.
     """
     from safetensors import SafetensorError
 
-    failures = (OSError, ValueError, SafetensorError)
+    failures = (OSError, ValueError, SafetensorError, UnpicklingError)
+    settings['trust_remote_code'] = False
     try:
         try:
             with _quiet():

@@ -25,14 +25,14 @@ def recorder(answers):
 def test_what_is_here_asks_no_network():
     load, calls = recorder(['config'])
     assert load_local_first(load, 'bert-base-uncased', 'a.json', dtype=1) == 'config'
-    assert calls == [{'local_files_only': True, 'dtype': 1}]
+    assert calls == [{'local_files_only': True, 'dtype': 1, 'trust_remote_code': False}]
 
 
 @pytest.mark.parametrize('failure', [OSError('not cached'), ValueError('no tokenizer'), SafetensorError('damaged')])
 def test_what_is_not_here_is_downloaded(failure):
     load, calls = recorder([failure, 'config'])
     assert load_local_first(load, 'bert-base-uncased', 'a.json') == 'config'
-    assert calls == [{'local_files_only': True}, {}]
+    assert calls == [{'local_files_only': True, 'trust_remote_code': False}, {'trust_remote_code': False}]
 
 
 def test_offline_one_message_says_what_to_do():
@@ -56,7 +56,7 @@ def test_a_folder_asks_no_network(tmp_path, kind):
 
 @pytest.mark.parametrize('bar', [True, False])
 def test_transformers_is_silent_meanwhile_and_then_as_before(tmp_path, bar):
-    def load(model, local_files_only):
+    def load(model, local_files_only, trust_remote_code):
         heard.append((logging.get_verbosity(), logging.is_progress_bar_enabled()))
         raise OSError('absent')
 

@@ -35,7 +35,7 @@ class ImageNetInit:
         Raises:
             CheckpointError: If the weights cannot be had or do not fit.
         """
-        weights = self._weights()
+        weights = torchvision_weights(self.arch, self.checkpoint)
         own = backbone.state_dict()
         loadable = {name: _fit_channels(weights[name], own[name]) for name in own if name in weights}
         wrong = [name for name, value in loadable.items() if value.shape != own[name].shape]
@@ -51,21 +51,35 @@ class ImageNetInit:
         backbone.load_state_dict(loadable)
         print_log(f'{type(backbone).__name__}: ImageNet weights of {self.checkpoint or self.arch}', logger='current')
 
-    def _weights(self) -> dict[str, Tensor]:
-        if self.checkpoint is not None:
-            loaded = read_checkpoint(self.checkpoint)
-            return loaded.get('state_dict', loaded)
-        weights = get_model_weights(self.arch).DEFAULT
-        cached = Path(torch.hub.get_dir()) / 'checkpoints' / Path(weights.url).name
-        if cached.exists():
-            return read_checkpoint(cached)
-        try:
-            return weights.get_state_dict(check_hash=True, weights_only=True)
-        except (URLError, OSError, RuntimeError) as error:
-            raise CheckpointError(
-                f'ImageNet weights of {self.arch} cannot be downloaded ({error}). Put {weights.url} at {cached}, '
-                f'or pass --pretrained FILE, or train from scratch with --pretrained none'
-            ) from error
+
+def torchvision_weights(arch: str, checkpoint: str | None = None) -> dict[str, Tensor]:
+    """The weights that torchvision has for an architecture.
+
+    Args:
+        arch: torchvision's name of it.
+        checkpoint: A local file of them; ``None`` takes them from torchvision's cache or the network.
+
+    Raises:
+        CheckpointError: If they cannot be had.
+    """
+    if checkpoint is not None:
+        loaded = read_checkpoint(checkpoint)
+        weights = loaded.get('state_dict', loaded)
+        named = isinstance(weights, dict) and all(isinstance(name, str) for name in weights)
+        if not named or not all(isinstance(x, Tensor) for x in weights.values()):
+            raise CheckpointError(f'{checkpoint}: holds no weights by name, as torchvision saves them')
+        return weights
+    weights = get_model_weights(arch).DEFAULT
+    cached = Path(torch.hub.get_dir()) / 'checkpoints' / Path(weights.url).name
+    if cached.exists():
+        return read_checkpoint(cached)
+    try:
+        return weights.get_state_dict(check_hash=True, weights_only=True)
+    except (URLError, OSError, RuntimeError) as error:
+        raise CheckpointError(
+            f'ImageNet weights of {arch} cannot be downloaded ({error}). Put {weights.url} at {cached}, '
+            f'or pass --pretrained FILE, or train from scratch with --pretrained none'
+        ) from error
 
 
 def _fit_channels(weight: Tensor, own: Tensor) -> Tensor:

@@ -27,7 +27,7 @@ def read_config(path: Path) -> dict[str, Any]:
     try:
         statements = ast.parse(path.read_text(encoding='utf-8')).body
         return {statement.targets[0].id: _value(statement.value) for statement in statements}
-    except (SyntaxError, ValueError, AttributeError, RecursionError) as error:
+    except (SyntaxError, ValueError, TypeError, AttributeError, RecursionError, MemoryError) as error:
         raise ConfigError(f'{path}: not a config as MMEngine dumps it ({error}); it is left out') from error
 
 

@@ -1,5 +1,7 @@
 """The page: which runs it shows and where it is written."""
 
+import base64
+import hashlib
 import sys
 from collections import Counter
 from collections.abc import Sequence
@@ -9,9 +11,11 @@ from functools import cache
 from pathlib import Path
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
 
 from fdkd.errors import DataError
 from fdkd.files import written_whole
+from fdkd.printable import printable
 from fdkd.report import charts, sections, summary
 from fdkd.report.config import Difference, differences
 from fdkd.report.predictions import mistakes
@@ -41,7 +45,7 @@ def report(work_dirs: Sequence[str | Path], out: str | Path) -> Path:
     if not runs:
         raise DataError('\n'.join(problems))
     for problem in [*problems, *(problem for run in runs for problem in run.problems)]:
-        print(f'note: {problem}', file=sys.stderr)
+        print(f'note: {printable(problem)}', file=sys.stderr)
     out = Path(out)
     out.parent.mkdir(parents=True, exist_ok=True)
     with written_whole(out) as partial:
@@ -127,5 +131,8 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    script = environment.get_template('script.js').render()
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     environment.globals |= {'charts': charts, 'sections': sections, 'summary': summary, 'mistakes': mistakes}
+    environment.globals |= {'script': Markup(script), 'script_digest': digest}
     return environment

@@ -5,7 +5,7 @@ import shutil
 import pytest
 
 from fdkd.report import report
-from tests.report.work_dirs import HOSTILE, results, scores
+from tests.report.work_dirs import HOSTILE, HOSTILES, results, scores, write_told
 
 webdriver = pytest.importorskip('selenium.webdriver')
 CHROMIUM = shutil.which('chromium') or shutil.which('google-chrome')
@@ -54,6 +54,36 @@ def test_nothing_hostile_runs_and_nothing_is_refused(shown):
     assert shown.execute_script('return window.hit') is None
     assert shown.title == '3 runs – fdkd report'
     assert HOSTILE in [cell.text for cell in shown.find_elements('css selector', '.classes tbody th')]
+
+
+def test_no_word_of_a_run_runs_wherever_it_stands(browser, tmp_path):
+    folders = [write_told(tmp_path / f'run {number}', text) for number, text in enumerate(HOSTILES)]
+    browser.get(report(folders, tmp_path / 'report.html').as_uri())
+    for event in ('mouseover', 'click', 'focus', 'load', 'error'):
+        script = 'for (const element of document.body.querySelectorAll("*")) element.dispatchEvent(new Event("%s"))'
+        browser.execute_script(script % event)
+    assert browser.execute_script('return window.hit') is None
+    assert browser.get_log('browser') == []
+    for element, number in (
+        ('script', 1),
+        ('style', 1),
+        ('base, link, iframe, object, form, img:not([src^="data:"])', 0),
+    ):
+        assert len(browser.find_elements('css selector', element)) == number
+    texts = browser.execute_script(
+        'return [...document.querySelectorAll(".classes tbody th")].map((e) => e.textContent)'
+    )
+    assert set(HOSTILES) <= set(texts)
+
+
+def test_only_the_pages_own_script_may_run(shown):
+    shown.execute_script(
+        'const script = document.createElement("script"); script.textContent = "window.hit = 1";'
+        'document.body.append(script)'
+    )
+    assert shown.execute_script('return window.hit') is None
+    [refusal] = shown.get_log('browser')
+    assert 'Content Security Policy' in refusal['message']
 
 
 def test_pictures_and_charts_are_drawn(shown):

@@ -13,7 +13,7 @@ from fdkd.datasets.prepare.files import SourceError
 from fdkd.datasets.prepare.samples import Encoded, Job, convert
 from fdkd.datasets.prepare.split_files import content, split_files
 from fdkd.datasets.prepare.tally import Row
-from fdkd.datasets.transforms.images import oddity
+from fdkd.datasets.transforms.images import FORMATS, oddity
 
 LISTED = CrisisMMD.LAYOUT['annotations']
 LISTS = 'crisismmd_datasplit_agreed_label.zip with the lists is published at https://crisisnlp.qcri.org/crisismmd'
@@ -66,7 +66,7 @@ def encode_image(name: str, path: Path) -> Encoded:
     """
     data = path.read_bytes()
     try:
-        with Image.open(io.BytesIO(data)) as image:
+        with Image.open(io.BytesIO(data), formats=FORMATS) as image:
             changed = oddity(image) or ''
             image.load()
             rgb = _to_rgb(image) if changed else None

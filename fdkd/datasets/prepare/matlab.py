@@ -61,8 +61,20 @@ def texts_v5(cells: np.ndarray) -> list[str]:
 
 
 def texts_v73(file: h5py.File, key: str) -> list[str]:
-    """The texts of a cell array of a v7.3 file, where each cell refers to an array of character codes."""
-    return [''.join(map(chr, np.ravel(file[reference][()]))) for reference in np.ravel(file[key][()])]
+    """The texts of a cell array of a v7.3 file, where each cell refers to an array of character codes.
+
+    Raises:
+        SourceError: If one of these arrays lies in another file.
+    """
+    cells = [file[reference] for reference in np.ravel(file[key][()])]
+    if any(lies_elsewhere(file, cell) for cell in cells):
+        raise SourceError(f'{file.filename}: a text of {key!r} lies in another file, expected it in this one')
+    return [''.join(map(chr, np.ravel(cell[()]))) for cell in cells]
+
+
+def lies_elsewhere(file: h5py.File, array: h5py.Dataset) -> bool:
+    """Whether HDF5 would read an array's values from another file than the one that it was looked up in."""
+    return bool(array.file.filename != file.filename or array.external or array.is_virtual)
 
 
 def _kind(path: Path) -> str:

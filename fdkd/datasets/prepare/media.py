@@ -8,8 +8,11 @@ import cv2
 import numpy as np
 
 from fdkd.datasets.prepare.files import SourceError
+from fdkd.datasets.transforms.video import opened_media
 
 RATE = 16000
+# FFmpeg's playlists would lead from a file to others.
+_FORMATS = 'aac,aiff,asf,avi,flac,flv,matroska,mov,mp3,mp4,mpeg,mpegts,mpegvideo,ogg,wav,webm'
 # Headers round and estimate the length, and some streams end before others; a file is called truncated when it lacks
 # more than any of that explains.
 _WHOLE = 0.75
@@ -20,7 +23,7 @@ def read_audio(path: Path, rate: int = RATE) -> np.ndarray:
     """The first audio stream, as the mean of its channels.
 
     Args:
-        path: Any file that FFmpeg reads.
+        path: A file of a usual container of sound or video, by its content.
         rate: Samples a second to resample to.
 
     Returns:
@@ -47,7 +50,7 @@ def read_frames(path: Path, fps: float, short_side: int) -> list[bytes]:
     """The frames shown at the middle of each of the intervals of ``1 / fps`` seconds, encoded as JPEG (quality 95).
 
     Args:
-        path: Any file that FFmpeg reads.
+        path: A file of a usual container of sound or video, by its content.
         fps: Frames a second. A clip too short for a single one gives its last frame.
         short_side: Pixels of the shorter side; smaller frames keep their size.
 
@@ -75,7 +78,7 @@ def read_frames(path: Path, fps: float, short_side: int) -> list[bytes]:
 def _decode(path: Path, kind: str) -> Iterator[av.AudioFrame | av.VideoFrame]:
     """The frames of the first stream of a kind; checks at the end that the file was as long as its header says."""
     try:
-        with av.open(str(path), metadata_errors='replace') as container:
+        with opened_media(str(path), _FORMATS) as container:
             streams = getattr(container.streams, kind)
             if not streams:
                 raise SourceError(f'{path}: no {kind} stream')

@@ -12,7 +12,7 @@ import numpy as np
 
 from fdkd.datasets.nyu_depth_v2 import CLASSES
 from fdkd.datasets.prepare.files import SourceError, all_or_problems
-from fdkd.datasets.prepare.matlab import load_v5, open_v73, texts_v5, texts_v73, whole_numbers
+from fdkd.datasets.prepare.matlab import lies_elsewhere, load_v5, open_v73, texts_v5, texts_v73, whole_numbers
 
 
 class Published(NamedTuple):
@@ -75,7 +75,7 @@ class LabeledFile:
         if missing:
             found = ', '.join(sorted(file)) or 'nothing'
             raise SourceError(f'{path}: no dataset {", ".join(map(repr, missing))}, it holds {found}')
-        if problems := [*self._wrong_types(), *self._wrong_shapes()]:
+        if problems := [*self._elsewhere(), *self._wrong_types(), *self._wrong_shapes()]:
             raise SourceError(*problems)
         self.shapes = {key: list(file[key].shape) for key in _TYPES}
         self.frames, _, self.width, self.height = self.shapes['images']
@@ -111,6 +111,13 @@ class LabeledFile:
             raise SourceError(
                 f'{self.path}: frame {frame} of {key!r} is damaged ({error}); replace it: {published("mat")}'
             ) from error
+
+    def _elsewhere(self) -> Iterator[str]:
+        """Arrays that HDF5 would read from other files, wherever these lie."""
+        for key in (*_TYPES, 'names'):
+            array, link = self.file[key], self.file.get(key, getlink=True)
+            if isinstance(link, h5py.ExternalLink) or lies_elsewhere(self.file, array):
+                yield f'{self.path}: {key!r} lies in another file, expected it in this one'
 
     def _wrong_types(self) -> Iterator[str]:
         for key, expected in _TYPES.items():

@@ -8,12 +8,14 @@ from, and ``SHA256SUMS``, which ``sha256sum --check`` reads.
 import hashlib
 import json
 import os
-from pathlib import Path
+import re
+from pathlib import Path, PureWindowsPath
 from typing import Any
 
 from fdkd.datasets.prepare.files import SourceError, sha256, to_json, write_bytes
 
 MANIFEST, SUMS, JOURNAL = 'manifest.json', 'SHA256SUMS', 'journal.jsonl'
+_CONTROL = re.compile(r'[\x00-\x1f\x7f-\x9f]')
 
 
 def finished(out: Path, fingerprint: dict[str, Any]) -> dict[str, Any] | None:
@@ -42,6 +44,17 @@ def finished(out: Path, fingerprint: dict[str, Any]) -> dict[str, Any] | None:
         raise SourceError(f'{out}: {len(missing)} of its {len(names)} files are missing, first {missing[0]}; {keep}')
     (out / JOURNAL).unlink(missing_ok=True)  # is left where a run was killed just after the renaming
     return manifest
+
+
+def leads_astray(name: str) -> bool:
+    """Whether a sample's file of this name would leave its folder, on any system, or take the place of another's.
+
+    That is an empty or absolute path, one that goes up, one with a drive, backslashes or control characters (each line
+    of ``SHA256SUMS`` holds a name), and the names of the folder's own files.
+    """
+    path = PureWindowsPath(name)
+    own = not path.parts or path in map(PureWindowsPath, (MANIFEST, SUMS, JOURNAL))
+    return bool(own or path.anchor or '..' in path.parts or '\\' in name or _CONTROL.search(name))
 
 
 class PartialFolder:
@@ -79,7 +92,15 @@ class PartialFolder:
         write_bytes(self._journal, b''.join(map(_line, lines)))
 
     def add(self, sample: str, files: dict[str, bytes], **facts: Any) -> None:
-        """Writes the files of one sample (name relative to the folder -> content), then notes it in the journal."""
+        """Writes the files of one sample (name relative to the folder -> content), then notes it in the journal.
+
+        Raises:
+            SourceError: If a name leads out of the folder, or through a link; nothing is written then.
+        """
+        root = self.path.resolve()
+        for name in files:
+            if leads_astray(name) or not (root / name).resolve().is_relative_to(root):
+                raise SourceError(f'{self.path}: {sample!r} would write {name!r}, expected a name within the folder')
         for name, data in files.items():
             path = self.path / name
             path.parent.mkdir(parents=True, exist_ok=True)

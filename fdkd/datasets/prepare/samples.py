@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from fdkd.datasets.prepare.files import SourceError
-from fdkd.datasets.prepare.partial import PartialFolder, finished
+from fdkd.datasets.prepare.partial import PartialFolder, finished, leads_astray
 from fdkd.datasets.prepare.progress import progress_bar
 from fdkd.datasets.prepare.tally import Row, tally
 from fdkd.version import __version__
@@ -82,7 +82,7 @@ def convert(job: Job, out: Path, workers: int) -> dict[str, Any]:
     """
     out = Path(out).resolve()
     names = list(dict.fromkeys(row.name for row in job.rows))
-    if odd := [name for name in names if Path(name).is_absolute() or '..' in Path(name).parts]:
+    if odd := [name for name in names if leads_astray(name) or name in job.files]:
         raise SourceError(f'{job.dataset}: the lists name {odd[0]!r}, expected a name within the folder')
     lists = {f'{name} sha256': sha256(data).hexdigest() for name, data in job.files.items()}
     fingerprint = {'dataset': job.dataset, **job.settings, **lists}

@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
-from fdkd.algorithms.pairs import on_device
 from fdkd.distill.terms import Feature
 from fdkd.engine.teacher_cache.layout import Layout, layout_of, pack, unpack
 from fdkd.engine.teacher_cache.store import RowStore, UnusableError, check_room, full_size, size_text
@@ -23,7 +22,11 @@ RunTeacher = Callable[[Tensor, int], dict[str, Feature]]
 
 
 class TeacherCache:
-    """Gives the tensors of a teacher whose view of a sample is always the same, running it for new samples alone.
+    """Gives the tensors of a teacher whose view of a sample is always the same, running it for batches with new ones.
+
+    It then runs on the whole batch, although what is kept of the others is taken: how a device rounds a row may depend
+    on the batch around it, and a run that is killed while the rows of a batch are written, and resumed, is to keep the
+    rest of them as it would have.
 
     The slot of a sample is ``view * samples + index``, after its metainfo. The shapes are learnt from the first batch,
     with which the folder comes into being; whichever process is first makes it. A folder that is damaged or does not
@@ -62,7 +65,7 @@ class TeacherCache:
         Args:
             inputs: The teacher's input, a row for each sample.
             data_samples: N samples with ``index`` and, for several views, ``view`` in their metainfo.
-            run: Runs the teacher; it is called for the rows that are not kept, if any.
+            run: Runs the teacher; it is called where a row is not kept.
 
         Raises:
             DataError: If a sample does not say which it is, its tensors have another shape than those of the others,
@@ -75,11 +78,10 @@ class TeacherCache:
         self.counts.update(read=len(slots) - len(lacking), computed=len(lacking))
         if len(lacking) == len(slots):
             features = run(inputs, len(slots))
-            self._keep(slots, features)
+            self._keep(slots, features, lacking)
             return features
         if len(lacking):
-            features = run(inputs[on_device(lacking.tolist(), inputs.device)], len(lacking))
-            for row, computed in zip(rows, self._keep(slots[lacking], features), strict=True):
+            for row, computed in zip(rows, self._keep(slots, run(inputs, len(slots)), lacking), strict=True):
                 row.numpy()[lacking] = computed
         return unpack(self._store.layout, [row.to(inputs.device, non_blocking=True) for row in rows])
 
@@ -112,8 +114,8 @@ class TeacherCache:
         self.counts['damaged'] += damaged
         return rows, kept
 
-    def _keep(self, slots: np.ndarray, features: dict[str, Feature]) -> list[np.ndarray]:
-        """Writes the rows and returns their bytes, for each leaf."""
+    def _keep(self, slots: np.ndarray, features: dict[str, Feature], places: np.ndarray) -> list[np.ndarray]:
+        """Writes the rows at ``places`` of the batch and returns their bytes, for each leaf."""
         layout = layout_of(features)
         if self._store is None or (self._store.layout != layout and not self._confirmed):
             self.close()
@@ -128,8 +130,8 @@ class TeacherCache:
                 'for others, and only samples of one shape can be kept: bring them to one size in the pipeline, or '
                 'train without --cache-teacher'
             )
-        rows = pack(self._store.layout, features)
-        self._store.write(slots, rows)
+        rows = [array[places] for array in pack(self._store.layout, features)]
+        self._store.write(slots[places], rows)
         return rows
 
     def _open(self, layout: Layout | None = None) -> RowStore | None:

@@ -74,6 +74,10 @@ def refusals(algorithm: nn.Module, dataset: Dataset) -> list[str]:
     name = type(algorithm).__name__
     if not isinstance(algorithm, CrossModalDistiller):
         return [f'{name} has no frozen teacher: only that of a CrossModalDistiller gives the same for a sample twice']
+    if len(algorithm.teachers) > 1:
+        return [f'there are several teachers ({", ".join(algorithm.teachers)}), and a cache keeps the tensors of one']
+    if next(algorithm.teacher.parameters(), None) is None:
+        return [f'{type(algorithm.teacher).__name__} has no weights: what it gives is read from files as it is']
     reasons = []
     if training := [where or 'all of it' for where, part in algorithm.teacher.named_modules() if part.training]:
         reasons.append(

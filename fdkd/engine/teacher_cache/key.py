@@ -15,7 +15,7 @@ from fdkd.engine.teacher_cache.layout import as_bytes
 from fdkd.version import __version__
 
 #: Entries of a data set's config that say where the data lie or how fast they are read.
-_NO_MATTER = ('data_root', 'cache', 'cache_folder', 'views')
+_NO_MATTER = ('data_root', 'cache', 'cache_folder', 'views', 'on_error')
 
 
 def belongs(runner: Runner) -> dict[str, Any]:

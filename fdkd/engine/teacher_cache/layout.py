@@ -45,7 +45,8 @@ class Leaf:
             AttributeError, KeyError, TypeError, ValueError: If it did not.
         """
         dtype, shape, order = getattr(torch, entry['dtype']), tuple(entry['shape']), tuple(entry['order'])
-        if not isinstance(dtype, torch.dtype) or sorted(order) != list(range(len(shape))):
+        sizes = all(type(size) is int and size >= 0 for size in shape)
+        if not isinstance(dtype, torch.dtype) or not sizes or sorted(order) != list(range(len(shape))):
             raise ValueError(f'the leaf {dict(entry)} is no leaf')
         return cls(entry['tap'], entry['place'], shape, dtype, order)
 

@@ -78,12 +78,14 @@ class RowStore:
             header = json.loads((folder / HEADER).read_text(encoding='utf-8'))
             layout = tuple(Leaf.from_json(entry) for entry in header['leaves'])
             found = {'slots': header['slots'], **header['belongs']}
-        except (OSError, AttributeError, KeyError, TypeError, ValueError) as error:
+        except (OSError, AttributeError, KeyError, RecursionError, TypeError, ValueError) as error:
             raise UnusableError(f'{HEADER} cannot be read ({type(error).__name__}: {error})') from error
         asked = {'slots': slots, **belongs}
         if differing := [key for key in {**found, **asked} if found.get(key) != asked.get(key)]:
             raise UnusableError(f'{HEADER} is of another {", ".join(differing)}')
         for name, size in _sizes(layout, slots).items():
+            if (folder / name).is_symlink():  # rows would be written to wherever it leads
+                raise UnusableError(f'{name} is a link')
             there = (folder / name).stat().st_size if (folder / name).is_file() else 0
             if there != size:
                 raise UnusableError(f'{name} has {there:,} bytes, expected {size:,}')

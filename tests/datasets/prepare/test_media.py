@@ -122,3 +122,11 @@ def test_file_that_is_no_media(tmp_path, data, told):
     (tmp_path / 'a.flv').write_bytes(data)
     with pytest.raises(SourceError, match=rf'a\.flv: {told}'):
         read_audio(tmp_path / 'a.flv')
+
+
+def test_a_playlist_does_not_lead_to_another_file(tmp_path, write_clip):
+    write_clip(tmp_path / 'other.mp4')
+    (tmp_path / 'a.mp4').write_text("ffconcat version 1.0\nfile 'other.mp4'\n")
+    for read in (read_audio, lambda path: read_frames(path, 1, 48)):
+        with pytest.raises(SourceError, match=r'a\.mp4: '):
+            read(tmp_path / 'a.mp4')

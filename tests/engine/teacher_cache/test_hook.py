@@ -9,7 +9,7 @@ from mmengine.config import Config, ConfigDict
 
 from fdkd.apis.config import load_config
 from fdkd.apis.options import RunOptions
-from fdkd.apis.teacher import complete_teacher
+from fdkd.apis.teacher import complete_teachers
 from fdkd.engine.runner import Runner
 from fdkd.engine.teacher_cache.hook import TeacherCacheHook, refusals
 from fdkd.errors import ConfigError
@@ -92,7 +92,7 @@ def run(config, folder, cache=None, **changes):
     if cache is not None:
         changes['default_hooks.teacher_cache'] = {'type': 'TeacherCacheHook', 'folder': str(cache)}
     cfg = load_config(config, RunOptions(epochs=3, cfg_options=changes))
-    complete_teacher(cfg, RunOptions())
+    complete_teachers(cfg, RunOptions())
     cfg.model.teacher.checkpoint, cfg.work_dir = str(config.parent / 'teacher.pth'), str(folder)
     Runner.from_cfg(cfg).train()
     scalars = [json.loads(line) for line in next(folder.glob('*/vis_data/scalars.json')).read_text().splitlines()]
