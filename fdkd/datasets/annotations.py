@@ -1,13 +1,18 @@
 """Tables of annotations as their publishers write them: csv or tsv, with or without header, packed or not."""
 
+import codecs
 import csv
 import gzip
 import io
+import os
 import zlib
 from collections.abc import Sequence
 from pathlib import Path
 
-from fdkd.errors import DataError
+from fdkd.errors import ConfigError, DataError
+
+#: Bytes of the longest table, unpacked: a packed one may be a thousand times as long as its file.
+_LONGEST = 2**30
 
 
 def read_table(
@@ -24,12 +29,17 @@ def read_table(
         delimiter: One character; None means a tab for ``.tsv`` and a comma for all others.
 
     Raises:
-        DataError: If the file is absent or damaged, has no header row or one that names a column twice, or if a row
-            has more or fewer values than there are columns (with its line number).
+        ConfigError: If ``columns`` names one twice, or ``delimiter`` is none.
+        DataError: If the file is absent, damaged or longer than 1 GiB, has no header row or one that names a column
+            twice, or if a row has more or fewer values than there are columns (with its line number).
     """
     path = table_path(path)
+    if columns is not None and len(set(columns)) < len(columns):
+        raise ConfigError(f'{path}: columns={list(columns)} names one of them twice')
     if delimiter is None:
         delimiter = '\t' if path.name.removesuffix('.gz').endswith('.tsv') else ','
+    if not isinstance(delimiter, str) or len(delimiter) != 1 or delimiter in '\0\r\n"\ufeff':
+        raise ConfigError(f'{path}: delimiter={delimiter!r}, expected one character, no quote and no end of a line')
     quoting = csv.QUOTE_NONE if delimiter == '\t' else csv.QUOTE_MINIMAL
     reader = csv.reader(io.StringIO(_text(path), newline=''), delimiter=delimiter, quoting=quoting, strict=True)
     rows, line = [], 1
@@ -56,18 +66,23 @@ def table_path(path: str | Path) -> Path:
     """``path``, or the packed file beside it that stands in for it."""
     path = Path(path)
     packed = path.with_name(f'{path.name}.gz')
-    return packed if packed.is_file() and not path.is_file() else path
+    return packed if os.path.isfile(packed) and not os.path.isfile(path) else path
 
 
 def _text(path: Path) -> str:
     try:
-        content = path.read_bytes()
-        if path.suffix == '.gz':
-            content = gzip.decompress(content)
+        with gzip.open(path) if path.suffix == '.gz' else path.open('rb') as file:
+            content = bytearray()
+            while len(content) <= _LONGEST and (part := file.read(2**20)):
+                content += part
     except FileNotFoundError as error:
         raise DataError(f'{path}: no such file, nor {path.name}.gz') from error
-    except (OSError, EOFError, zlib.error) as error:
+    except (OSError, EOFError, zlib.error, ValueError) as error:  # the last for a name with a zero byte
         raise DataError(f'{path}: cannot be read ({error})') from error
+    if len(content) > _LONGEST:
+        raise DataError(f'{path}: longer than {_LONGEST:,} bytes, expected a table of annotations')
+    if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        raise DataError(f'{path}: UTF-16, expected UTF-8: save the table in that encoding')
     return content.decode('utf-8-sig', errors='replace')
 
 

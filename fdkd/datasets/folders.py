@@ -1,8 +1,12 @@
 """Which of many files exist, with one look at each folder instead of one at each file."""
 
+import errno
 import os
 
 from fdkd.errors import DataError
+
+#: What the system says of a path that cannot exist: too long a name, or links in a circle.
+_NOWHERE = (errno.ENAMETOOLONG, errno.ELOOP)
 
 
 class Folders:
@@ -12,7 +16,7 @@ class Folders:
         self._names: dict[str, frozenset[str]] = {}
 
     def have(self, path: str) -> bool:
-        """Whether ``path`` is a file or a folder; a dead link is neither.
+        """Whether ``path`` is a file or a folder; a dead link, or one to itself, is neither.
 
         Raises:
             DataError: If the folder around it may not be read.
@@ -26,8 +30,19 @@ class Folders:
 def _names(folder: str) -> frozenset[str]:
     try:
         with os.scandir(folder) as entries:
-            return frozenset(entry.name for entry in entries if entry.is_file() or entry.is_dir())
-    except (FileNotFoundError, NotADirectoryError):
+            return frozenset(entry.name for entry in entries if _leads_somewhere(entry))
+    except (FileNotFoundError, NotADirectoryError, ValueError):  # the last for a zero byte, which no path holds
         return frozenset()
     except OSError as error:
+        if error.errno in _NOWHERE:
+            return frozenset()
         raise DataError(f'{folder}: cannot be read ({error.strerror})') from error
+
+
+def _leads_somewhere(entry: os.DirEntry) -> bool:
+    try:
+        return entry.is_file() or entry.is_dir()
+    except OSError as error:
+        if error.errno in _NOWHERE:
+            return False
+        raise

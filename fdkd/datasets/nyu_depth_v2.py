@@ -1,5 +1,6 @@
 """NYU-Depth V2 (Silberman et al., ECCV 2012): 1449 indoor RGB-D frames with 40 classes."""
 
+from collections import Counter
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -72,13 +73,12 @@ class NYUDepthV2(MultimodalDataset):
         if not path.is_file():
             raise DataError(f'{path}: no such split file')
         try:
-            ids = path.read_text().split()
+            ids = path.read_text(encoding='utf-8-sig').split()
         except UnicodeDecodeError as error:
             raise DataError(f'{path}: not a text file, expected one frame id a line') from error
         if not ids:
             raise DataError(f'{path}: the split is empty, expected one frame id a line')
-        repeated = sorted({sample for sample in ids if ids.count(sample) > 1}) if len(set(ids)) < len(ids) else []
-        if repeated:
+        if repeated := sorted(sample for sample, times in Counter(ids).items() if times > 1):
             raise DataError(f'{path}: {len(repeated)} ids stand there twice, the first is {repeated[0]}')
         return ids
 
@@ -87,6 +87,6 @@ class NYUDepthV2(MultimodalDataset):
         return root / folder / f'{sample}{suffix}'
 
     def _missing(self, root: Path, kind: str, ids: list[str]) -> list[str]:
-        folder = root / self.FILES[kind][0]
-        there = {path.name for path in folder.iterdir()} if folder.is_dir() else set()
-        return [sample for sample in ids if self._path(root, kind, sample).name not in there]
+        folder, suffix = self.FILES[kind]
+        there = {path.name for path in (root / folder).iterdir()} if (root / folder).is_dir() else set()
+        return [sample for sample in ids if f'{sample}{suffix}' not in there]

@@ -15,6 +15,7 @@ from fdkd.datasets.listing_checks import (
     unknown_splits,
     unseen_classes,
 )
+from fdkd.datasets.paired_types import check_types
 from fdkd.datasets.patterns import Pattern
 from fdkd.errors import ConfigError, DataError
 from fdkd.labels import UNLABELLED
@@ -89,9 +90,12 @@ class PairedDataset(MultimodalDataset):
         missing: str = 'error',
         **kwargs: Any,
     ) -> None:
+        name, optional = type(self).__name__, kwargs.get('optional', ())
+        given = dict(data_root=data_root, annotations=annotations, classes=classes, splits=splits, columns=columns)
+        check_types(name, given | {'merge': merge, 'validation': validation, 'optional': optional})
         self.classes, self.splits = tuple(map(str, classes)), tuple(splits)
         self.validation, self.missing = validation, missing
-        self._check_arguments(split, sources, dict(merge or {}), kwargs.get('optional', ()))
+        self._check_arguments(split, sources, dict(merge or {}), optional)
         self.MODALITIES = tuple(sources)
         self._texts = {m: Pattern(s['text'], f'sources.{m}') for m, s in sources.items() if isinstance(s, Mapping)}
         self._paths = {m: Pattern(s, f'sources.{m}') for m, s in sources.items() if m not in self._texts}
@@ -216,16 +220,21 @@ class PairedDataset(MultimodalDataset):
         if not isinstance(sources, Mapping) or not sources:
             raise ConfigError(f'{name}: sources={sources!r}, expected a pattern for each modality')
         for modality, source in sources.items():
+            if not isinstance(modality, str):
+                raise ConfigError(f'{name}: sources names the modality {modality!r}, expected text')
             if modality in _RESERVED:
                 raise ConfigError(f'{name}: a modality cannot be called {modality!r}, which a sample uses itself')
             if isinstance(source, Mapping) and set(source) != {'text'}:
-                raise ConfigError(f'{name}: sources.{modality} has the keys {sorted(source)}, expected text alone')
+                keys = ', '.join(map(str, source))
+                raise ConfigError(f'{name}: sources.{modality} has the keys {keys}, expected text alone')
         if strange := sorted(set(optional) - {*sources, 'label'}):
             raise ConfigError(
                 f'{name}: optional names {", ".join(strange)}, expected some of {", ".join(sources)}, label'
             )
         if not self.classes or len(set(self.classes)) < len(self.classes):
             raise ConfigError(f'{name}: classes={list(self.classes)} is empty or repeats a name')
+        if '' in self.classes:
+            raise ConfigError(f'{name}: a class has an empty name, which in a table means that a sample has no label')
         if strange := sorted(set(merge.values()) - set(self.classes)):
             raise ConfigError(f'{name}: merge leads to {", ".join(strange)}, not among the classes')
         if self.missing not in ('error', 'skip'):

@@ -20,7 +20,7 @@ class Pattern:
         fields: The columns that it names.
 
     Raises:
-        ConfigError: If ``text`` is no format string.
+        ConfigError: If ``text`` is no format string, or one with a field within a format.
     """
 
     def __init__(self, text: Any, purpose: str) -> None:
@@ -31,6 +31,8 @@ class Pattern:
             parts = list(string.Formatter().parse(text))
         except ValueError as error:
             raise ConfigError(f'{purpose}: {text!r} is no pattern ({error})') from error
+        if any('{' in (spec or '') for _, _, spec, _ in parts):  # a value could ask for a text of any length
+            raise ConfigError(f'{purpose}: {text!r} takes a format from a column, expected one such as {{start:0>6}}')
         self.fields = tuple(dict.fromkeys(name for _, name, _, _ in parts if name is not None))
 
     def check(self, columns: Iterable[str], *extra: str) -> list[str]:
@@ -49,7 +51,7 @@ class Pattern:
         """
         try:
             return self.text.format_map(row)
-        except (KeyError, ValueError, IndexError, AttributeError) as error:
+        except (KeyError, ValueError, IndexError, AttributeError, MemoryError) as error:
             raise DataError(
                 f'{self.purpose}: {self.text!r} does not fit {dict(row)} ({error}); values are text, '
                 f'so a number is padded with {{start:0>6}}'

@@ -15,8 +15,8 @@ class VGGSound(PairedDataset):
     which the clip starts), and ``train.csv`` and ``test.csv`` with ``VIDEO,START,LABEL,SPLIT`` and no header row.
     Videos vanish from YouTube all the time, so clips without files are left out and counted.
 
-    Args: as :class:`~fdkd.datasets.paired.PairedDataset`, any of which ``**kwargs`` replaces. The publishers' single
-        file of all clips is read with ``annotations='vggsound.csv'``.
+    Arguments are those of :class:`~fdkd.datasets.paired.PairedDataset`, any of which ``**kwargs`` replaces. The
+    publishers' single file of all clips is read with ``annotations='vggsound.csv'``.
     """
 
     METAINFO: ClassVar[dict] = {'classes': CLASSES}

@@ -3,14 +3,13 @@
 import os
 from collections.abc import Callable
 
-import av
 import numpy as np
 import soundfile
 
 from fdkd.datasets.transforms import LoadArray, LoadAudio, LoadFrames, LoadLabelMap
 from fdkd.datasets.transforms.frames import list_frames
 from fdkd.datasets.transforms.images import read_image, read_rgb
-from fdkd.datasets.transforms.video import SUFFIXES
+from fdkd.datasets.transforms.video import SUFFIXES, opened_video
 from fdkd.errors import DataError
 
 
@@ -57,7 +56,7 @@ def _frames(loader: LoadFrames, path: str) -> str | None:
             return 'no frames'
         return 'size' if len({read_rgb(file).shape for file in files}) > 1 else None
     if path.lower().endswith(SUFFIXES):
-        with av.open(path) as container:
+        with opened_video(path) as container:
             return None if container.streams.video else 'no frames'
     return None
 

@@ -12,6 +12,7 @@ from prettytable import PrettyTable
 from fdkd.doctor.findings import SEVERITIES, Finding
 from fdkd.doctor.tally import Tally
 from fdkd.files import finite, write_json, written_whole
+from fdkd.printable import printable
 
 #: More classes than this are not shown one by one.
 _CLASSES_SHOWN = 50
@@ -46,8 +47,15 @@ class Report:
         return 'errors' if self.count('error') else 'warnings' if self.count('warning') else 'clean'
 
     def write_csv(self, path: Path) -> None:
-        """One line per finding, with a header; whole or not at all."""
-        with written_whole(path) as partial, partial.open('w', newline='', encoding='utf-8') as file:
+        """One line per finding, with a header; whole or not at all.
+
+        Values are as they were found, for programs that look them up by id: a spreadsheet may take one that begins with
+        ``=``, ``+``, ``-`` or ``@`` for a formula, unless the columns are imported as text.
+        """
+        with (
+            written_whole(path) as partial,
+            partial.open('w', newline='', encoding='utf-8', errors='backslashreplace') as file,
+        ):
             writer = csv.writer(file)
             writer.writerow(Finding._fields)
             writer.writerows(self.findings)
@@ -67,7 +75,7 @@ class Report:
     def text(self, show: int = 5) -> str:
         """The tables, with the first ``show`` findings of each kind, and the verdict in one line."""
         parts = [self._findings(show), *filter(None, [self._classes()]), self._splits(), self._verdict()]
-        return '\n'.join(filter(None, parts))
+        return printable('\n'.join(filter(None, parts)))
 
     def _findings(self, show: int) -> str:
         kinds: dict[tuple[str, ...], list[Finding]] = defaultdict(list)

@@ -17,7 +17,7 @@ from fdkd.registry import DATASETS
 #: What a config says of how much of a data set is used, and how: the check reads all of it.
 _USE = (
     *('modalities', 'pipeline', 'indices', 'test_mode', 'optional', 'missing', 'mispair', 'views'),
-    *('cache', 'cache_folder'),
+    *('cache', 'cache_folder', 'on_error'),
 )
 
 

@@ -5,7 +5,7 @@ import gzip
 import pytest
 
 from fdkd.datasets.annotations import read_table, table_path
-from fdkd.errors import DataError
+from fdkd.errors import ConfigError, DataError
 
 ROWS = [{'id': 'a', 'label': 'dog'}, {'id': 'b', 'label': 'bird chirping, tweeting'}]
 
@@ -106,3 +106,36 @@ def test_real_tweets_keep_every_row_and_quote(official):
     lines = gzip.decompress(path.with_name(f'{path.name}.gz').read_bytes()).decode().split('\n')
     assert len(rows) == len([line for line in lines if line.strip()]) - 1 == 998
     assert sum('"' in row['tweet_text'] for row in rows) == sum('"' in line for line in lines) == 32
+
+
+@pytest.mark.parametrize('delimiter', ['', 'ab', '"', '\n', '\0', 3])
+def test_what_separates_nothing_is_no_delimiter(tmp_path, delimiter):
+    (tmp_path / 'a.csv').write_text('id\na\n')
+    with pytest.raises(ConfigError, match=r'a.csv: delimiter=.*, expected one character'):
+        read_table(tmp_path / 'a.csv', delimiter=delimiter)
+
+
+def test_a_column_that_is_named_twice_hides_none(tmp_path):
+    (tmp_path / 'a.csv').write_text('a,b\n')
+    with pytest.raises(ConfigError, match=r"columns=\['id', 'id'\] names one of them twice"):
+        read_table(tmp_path / 'a.csv', ('id', 'id'))
+
+
+@pytest.mark.parametrize('encoding', ['utf-16-le', 'utf-16-be'])
+def test_another_encoding_with_a_mark_is_named(tmp_path, encoding):
+    (tmp_path / 'a.csv').write_bytes('\ufeffid\na\n'.encode(encoding))
+    with pytest.raises(DataError, match=r'a.csv: UTF-16, expected UTF-8'):
+        read_table(tmp_path / 'a.csv', ['id'])
+
+
+def test_a_packed_table_unfolds_only_so_far(tmp_path, monkeypatch):
+    monkeypatch.setattr('fdkd.datasets.annotations._LONGEST', 2**21)
+    (tmp_path / 'a.csv.gz').write_bytes(gzip.compress(bytes(2**24)))
+    with pytest.raises(DataError, match=r'a.csv.gz: longer than 2,097,152 bytes'):
+        read_table(tmp_path / 'a.csv')
+
+
+@pytest.mark.parametrize('name', ['a\0b.csv', 'x' * 300])
+def test_a_name_that_no_file_can_have_is_an_error(tmp_path, name):
+    with pytest.raises(DataError, match='cannot be read'):
+        read_table(tmp_path / name)

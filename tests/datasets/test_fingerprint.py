@@ -1,11 +1,16 @@
+import os
+from pathlib import Path
+
 import pytest
 
 from fdkd.datasets import fingerprint
+from fdkd.datasets.transforms import LoadFeatures
+from fdkd.errors import DataError
 
 
-def data_hash(root):
+def data_hash(root, *read):
     fingerprint.walk.cache_clear()
-    return fingerprint.data_hash(root)
+    return fingerprint.data_hash(root, *read)
 
 
 @pytest.fixture
@@ -71,3 +76,57 @@ def test_a_folder_is_walked_once(root):
     (root / 'test.txt').write_text('')
     assert fingerprint.data_hash(root) == before
     assert data_hash(root) != before
+
+
+def test_links_that_lead_back_are_not_followed(root):
+    """Two of them would be followed in every order, 2^40 folders deep."""
+    (root / 'audio' / 'back').symlink_to(root)
+    (root / 'more').symlink_to(root / 'audio')
+    before = data_hash(root)
+    (root / 'audio' / 'again').symlink_to(root / 'audio')
+    (root / 'loop').symlink_to('loop')
+    assert len(data_hash(root)) == 12
+    (root / 'loop').unlink()
+    assert data_hash(root) == before
+    assert sum(path.name == 'a.wav' for path in fingerprint.files_below(root)) == 2  # itself, and below more
+
+
+def test_names_that_are_no_text_count(root):
+    before = data_hash(root)
+    (root / os.fsdecode(b'\xff.wav')).write_text('12')
+    assert data_hash(root) not in (None, before)
+
+
+def test_a_pipe_is_not_waited_for(root):
+    os.mkfifo(root / 'pipe.txt')
+    assert len(data_hash(root)) == 12
+
+
+def test_a_table_that_may_not_be_read_is_named(root, monkeypatch):
+    def refuse(path):
+        raise PermissionError(13, 'Permission denied', str(path))
+
+    monkeypatch.setattr(Path, 'read_bytes', refuse)
+    with pytest.raises(DataError, match=r'digits.csv: cannot be read \(Permission denied\)'):
+        data_hash(root)
+
+
+def test_stored_features_count_by_what_is_in_them(root):
+    path, kinds = root / 'a.npy', ('.npy', '.npz')
+    path.write_bytes(b'x' * 2**21)
+    named, whole = data_hash(root), data_hash(root, kinds)
+    path.write_bytes(b'x' * (2**21 - 1) + b'y')
+    assert data_hash(root) == named
+    assert data_hash(root, kinds) != whole
+    before = data_hash(root, kinds)
+    (root / 'audio' / 'a.wav').write_bytes(b'4321')
+    assert data_hash(root, kinds) == before
+
+
+@pytest.mark.parametrize('kind', ['LoadFeatures', 'fdkd.LoadFeatures', LoadFeatures])
+def test_a_pipeline_tells_what_is_read(kind):
+    step = {'type': kind, 'modality': 'a', 'taps': {'feat': (3,)}}
+    for pipeline in ([step], [{'type': 'LoadArray'}, {'type': 'Cached', 'transforms': [step]}]):
+        assert fingerprint.kinds_to_read(pipeline) == ('.npy', '.npz')
+    for pipeline in ([{'type': 'LoadArray', 'modality': 'LoadFeatures'}], [], None, 3, 'LoadFeatures'):
+        assert fingerprint.kinds_to_read(pipeline) == ()

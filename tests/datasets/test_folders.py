@@ -42,3 +42,13 @@ def test_an_unreadable_folder_is_named(monkeypatch):
     monkeypatch.setattr(os, 'scandir', refuse)
     with pytest.raises(DataError, match=r'/secret: cannot be read \(Permission denied\)'):
         Folders().have('/secret/a.wav')
+
+
+@pytest.mark.parametrize('path', ['a\0/b', 'audio/a.wav\0', 'x' * 300, 'x' * 300 + '/a', 'audio/round.wav', 'circle/a'])
+def test_what_cannot_exist_is_not_there_and_hides_nothing(root, path):
+    """A zero byte, a name that is too long, links in a circle."""
+    (root / 'audio' / 'round.wav').symlink_to('round.wav')
+    (root / 'circle').symlink_to('circle')
+    folders = Folders()
+    assert not folders.have(str(root / path))
+    assert folders.have(str(root / 'audio' / 'a.wav'))

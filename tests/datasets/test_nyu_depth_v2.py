@@ -148,3 +148,22 @@ def test_an_optional_modality_that_no_sample_has_is_an_error(nyu_copy):
     shutil.rmtree(nyu_copy / 'depth')
     with pytest.raises(DataError, match='names 4 files that do not exist'):
         NYUDepthV2(str(nyu_copy), 'train', optional=('depth', 'label'))
+
+
+def test_a_byte_order_mark_is_no_part_of_an_id(nyu_copy):
+    (nyu_copy / 'train.txt').write_bytes(b'\xef\xbb\xbf0001\r\n0002\r\n')
+    assert len(NYUDepthV2(str(nyu_copy), 'train')) == 2
+
+
+@pytest.mark.parametrize('sample', ['x/0001', '../rgb/0001', '/0001'])
+def test_an_id_in_another_folder_is_missing(nyu_copy, sample):
+    (nyu_copy / 'train.txt').write_text(sample)
+    with pytest.raises(DataError, match='names 3 files that do not exist'):
+        NYUDepthV2(str(nyu_copy), 'train')
+
+
+def test_a_long_list_with_one_id_twice_is_looked_through_once(nyu_copy):
+    """Counting each id by itself took minutes."""
+    (nyu_copy / 'train.txt').write_text('\n'.join(map(str, range(60_000))) + '\n7')
+    with pytest.raises(DataError, match='1 ids stand there twice, the first is 7'):
+        NYUDepthV2(str(nyu_copy), 'train')

@@ -291,9 +291,24 @@ def test_a_missing_root_is_named_with_the_way_to_get_it(tmp_path):
     [
         ({'sources': {}}, r'sources=\{\}, expected a pattern for each modality'),
         ({'sources': {'label': '{id}'}}, "a modality cannot be called 'label'"),
-        ({'sources': {'text': {'txt': '{id}'}}}, r"sources.text has the keys \['txt'\], expected text alone"),
+        ({'sources': {'text': {'txt': '{id}'}}}, 'sources.text has the keys txt, expected text alone'),
         ({'sources': {'audio': '{id'}}, r"sources.audio: '\{id' is no pattern"),
+        ({'sources': {3: '{id}'}}, 'sources names the modality 3, expected text'),
+        ({'sources': {'text': {'txt': '', 3: ''}}}, 'sources.text has the keys txt, 3, expected text alone'),
         ({'classes': ()}, r'classes=\[\] is empty'),
+        ({'classes': ('', 'dog')}, 'a class has an empty name'),  # what has no label would be one of it
+        ({'classes': 'cat'}, "classes='cat', expected a list of names"),
+        ({'classes': None}, 'classes=None, expected a list of names'),
+        ({'splits': 'train'}, "splits='train', expected a list of names, that of training first"),
+        ({'splits': ()}, r'splits=\(\), expected a list'),
+        ({'columns': [1, 2]}, r'columns=\[1, 2\], expected a list of names, or None'),
+        ({'merge': {'kitten': 3}}, r"merge=\{'kitten': 3\}, expected a class's name by label"),
+        ({'merge': ['kitten']}, 'merge='),
+        ({'validation': 'some'}, "validation='some', expected a share from 0 to below 1"),
+        ({'validation': float('nan')}, 'validation=nan'),
+        ({'optional': [3]}, r'optional=\[3\], expected a list of modalities'),
+        ({'annotations': None}, "annotations=None, expected a file's name"),
+        ({'delimiter': ''}, "delimiter=''"),
         ({'classes': ('cat', 'cat')}, 'repeats a name'),
         ({'merge': {'kitten': 'feline'}}, 'merge leads to feline, not among the classes'),
         ({'missing': 'ignore'}, "missing='ignore', expected 'error' or 'skip'"),
@@ -337,3 +352,14 @@ def test_real_digits(request):
     assert [labels.count(digit) for digit in range(10)] == [16] * 10
     assert samples(parts['train'])[0]['visual'] == str(root / 'mouth' / 'bbaf2n.jpg')
     assert samples(parts['train'])[0]['gt_label'] == 2
+
+
+def test_a_root_that_is_no_path_is_refused():
+    with pytest.raises(ConfigError, match='data_root=3, expected a folder'):
+        build(3)
+
+
+def test_values_that_no_path_can_hold_are_missing_files(table):
+    root = table('all.csv', 'id label split', [*ROWS, ['a\0b', 'cat', 'test'], ['x' * 300, 'dog', 'test']])
+    with pytest.raises(DataError, match='8 files do not exist'):
+        build(root, 'test', sources={'audio': 'audio/{id}.wav', 'visual': '{id}/frames'})

@@ -51,3 +51,8 @@ def test_what_is_no_pattern(text):
 def test_a_format_for_numbers_does_not_fit_text():
     with pytest.raises(DataError, match=r"id: '\{start:06d\}' does not fit .* padded with \{start:0>6\}"):
         Pattern('{start:06d}', 'id').fill(ROW)
+
+
+def test_no_value_says_how_long_another_becomes():
+    with pytest.raises(ConfigError, match='takes a format from a column'):
+        Pattern('{ytid:{start}}', 'id')

@@ -9,6 +9,7 @@ from fdkd.datasets.transforms.loading import LoadDepth, LoadLabelMap, LoadRGB
 from fdkd.datasets.transforms.packing import PackClassification, PackSegmentation
 from fdkd.datasets.transforms.photometric import RandomHSV
 from fdkd.datasets.transforms.spectrogram import Spectrogram
+from fdkd.datasets.transforms.stored import LoadFeatures
 from fdkd.datasets.transforms.text import Tokenize
 
 __all__ = [
@@ -18,6 +19,7 @@ __all__ = [
     'LoadArray',
     'LoadAudio',
     'LoadDepth',
+    'LoadFeatures',
     'LoadFrames',
     'LoadLabelMap',
     'LoadRGB',

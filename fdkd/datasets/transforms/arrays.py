@@ -1,12 +1,47 @@
 """Arrays of any other sensor."""
 
-from zipfile import BadZipFile
-
 import numpy as np
 
 from fdkd.datasets.transforms.modality import ModalityTransform
 from fdkd.errors import DataError
 from fdkd.registry import TRANSFORMS
+
+
+def real_numbers(array: np.ndarray, source: str) -> np.ndarray:
+    """``array`` in float32.
+
+    Args:
+        array: Of any shape.
+        source: What an error calls it.
+
+    Raises:
+        DataError: If it holds anything but real numbers, or some that are not finite in float32.
+    """
+    if array.dtype.kind not in 'biuf':
+        raise DataError(f'{source}: {array.dtype}, expected one array of real numbers (numpy.save)')
+    with np.errstate(over='ignore'):
+        array = array.astype(np.float32)
+    if not np.isfinite(array).all():
+        bad = array.size - np.count_nonzero(np.isfinite(array))
+        raise DataError(f'{source}: {bad} of {array.size} values are not finite in float32, expected none')
+    return array
+
+
+def read_array(path: str) -> np.ndarray:
+    """The array in a ``.npy`` file.
+
+    Raises:
+        DataError: If the file is absent, damaged or an archive of several, or holds objects.
+    """
+    try:
+        array = np.load(path, allow_pickle=False)
+    except FileNotFoundError as error:
+        raise DataError(f'{path}: no such file') from error
+    except Exception as error:  # the bytes of a damaged header lead NumPy to errors of any kind
+        raise DataError(f'{path}: not a readable .npy file of numbers ({error})') from error
+    if not isinstance(array, np.ndarray):
+        raise DataError(f'{path}: an archive of several arrays, expected one array of real numbers (numpy.save)')
+    return array
 
 
 @TRANSFORMS.register_module()
@@ -18,20 +53,8 @@ class LoadArray(ModalityTransform):
     """
 
     def apply(self, value: str, sample_id: str) -> np.ndarray:
-        try:
-            array = np.load(value, allow_pickle=False)
-        except FileNotFoundError as error:
-            raise DataError(f'{value}: no such file') from error
-        except (OSError, ValueError, EOFError, SyntaxError, BadZipFile) as error:
-            raise DataError(f'{value}: not a readable .npy file of numbers ({error})') from error
-        if not isinstance(array, np.ndarray) or array.dtype.kind not in 'biuf':
-            found = getattr(array, 'dtype', 'an archive of several arrays')
-            raise DataError(f'{value}: {found}, expected one array of real numbers (numpy.save)')
+        array = read_array(value)
         if not array.size or not array.ndim:
             raise DataError(f'{value}: the shape is {array.shape}, expected one value or more along a dimension')
-        with np.errstate(over='ignore'):
-            array = array.astype(np.float32)
-        if not np.isfinite(array).all():
-            bad = array.size - np.count_nonzero(np.isfinite(array))
-            raise DataError(f'{value}: {bad} of {array.size} values are not finite in float32, expected none')
+        array = real_numbers(array, value)
         return array[None] if array.ndim == 2 else array

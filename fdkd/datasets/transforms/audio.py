@@ -13,6 +13,9 @@ from fdkd.datasets.transforms.modality import ModalityTransform
 from fdkd.errors import ConfigError, DataError
 from fdkd.registry import TRANSFORMS
 
+#: Samples of the longest clip that is read, four hours at 16 kHz: room for a clip is made as its header says.
+_LONGEST = 2**28
+
 
 def read_waveform(path: str, rate: int) -> np.ndarray:
     """The samples of a mono audio file, float32 ``[samples]`` with full scale at -1 and 1.
@@ -26,8 +29,10 @@ def read_waveform(path: str, rate: int) -> np.ndarray:
     try:
         with soundfile.SoundFile(path) as file:
             found, expected = file.samplerate, file.frames
+            if expected * file.channels > _LONGEST:
+                raise DataError(f'{path}: states {expected:,} samples in {file.channels} channels, which no clip has')
             samples = file.read(dtype='float32', always_2d=True)
-    except (soundfile.SoundFileError, OSError) as error:
+    except (soundfile.SoundFileError, OSError, TypeError, ValueError) as error:  # TypeError for a file called .raw
         raise DataError(f'{path}: unreadable or truncated audio ({error})') from error
     if found != rate:
         raise DataError(f'{path}: {found} Hz, expected {rate} Hz: convert the data with tools/prepare_data.py')

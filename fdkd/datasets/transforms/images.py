@@ -10,10 +10,13 @@ from contextlib import contextmanager
 import numpy as np
 from PIL import Image
 
-from fdkd.errors import DataError
+from fdkd.errors import DataError, FdkdError
 
 #: Suffixes of the files that are taken from a folder of frames.
 SUFFIXES = ('.jpg', '.jpeg', '.png', '.bmp', '.webp', '.ppm')
+#: Formats that are read, by content and whatever the suffix. Of the others, EPS is a program, for which Pillow calls
+#: Ghostscript.
+FORMATS = ('JPEG', 'PNG', 'BMP', 'GIF', 'PPM', 'WEBP', 'TIFF', 'JPEG2000')
 
 
 @contextmanager
@@ -24,11 +27,13 @@ def opened(path: str) -> Iterator[Image.Image]:
         DataError: If the file is absent, truncated or no image.
     """
     try:
-        with Image.open(path) as image:
+        with Image.open(path, formats=FORMATS) as image:
             yield image
     except FileNotFoundError as error:
         raise DataError(f'{path}: no such file') from error
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+    except FdkdError:
+        raise
+    except Exception as error:  # the bytes of a damaged file lead Pillow to errors of any kind
         raise DataError(f'{path}: unreadable or truncated image ({error})') from error
 
 

@@ -62,3 +62,19 @@ def test_archives_and_absent_files_are_refused(tmp_path):
     refuse(tmp_path / 'a.npz', 'no such file')
     np.savez(tmp_path / 'a.npz', a=np.ones(3))
     refuse(tmp_path / 'a.npz', 'an archive of several arrays')
+
+
+@pytest.mark.parametrize(
+    'header',
+    [
+        "'descr': '<f4', 'fortran_order': False, 'shape': (2, 3), }",  # NumPy's second try ends in a TokenError
+        "{'descr': '<f4', 'fortran_order': False, 'shape': (4611686018427387904,)}",
+        "{'descr': '<f4', 'fortran_order': False, 'shape': (1099511627776,)}",
+        "{'descr': [('a', '<f4', (1000000000,))], 'fortran_order': False, 'shape': (1,)}",
+        '{' * 900,
+    ],
+)
+def test_headers_that_are_none_are_refused(tmp_path, header):
+    text = header.encode()
+    (tmp_path / 'a.npy').write_bytes(b'\x93NUMPY\1\0' + len(text).to_bytes(2, 'little') + text + bytes(24))
+    refuse(tmp_path / 'a.npy', 'not a readable .npy file of numbers')

@@ -149,3 +149,19 @@ def test_a_ratio_that_is_no_number_is_refused(snr_db):
 @pytest.mark.parametrize('transform', [LoadAudio('audio'), AddNoise('audio', 0)])
 def test_a_sample_without_audio_passes_untouched(transform):
     assert transform({'sample_id': 'a', 'visual': 1}) == {'sample_id': 'a', 'visual': 1}
+
+
+def test_a_file_called_raw_is_named(tmp_path):
+    """From the suffix soundfile concludes that there is no header."""
+    (tmp_path / 'a.raw').write_bytes(b'12345678')
+    refuse(tmp_path / 'a.raw', 'unreadable or truncated audio')
+
+
+def test_no_room_is_made_for_a_clip_as_long_as_its_header_says(tmp_path):
+    """A header of 36 bits takes a few samples for hundreds of gigabytes."""
+    path = tmp_path / 'a.flac'
+    soundfile.write(path, TONE, RATE)
+    content = bytearray(path.read_bytes())
+    content[21:26] = bytes([content[21] | 0x0F]) + b'\xff' * 4  # the number of samples in STREAMINFO
+    path.write_bytes(content)
+    refuse(path, 'states 68,719,476,735 samples in 1 channels, which no clip has')

@@ -65,7 +65,7 @@ def from_pretrained(monkeypatch):
     """Replaces the library's loader by one that finds nothing; lists the calls."""
     calls = []
 
-    def fail(model, local_files_only=False):
+    def fail(model, local_files_only=False, trust_remote_code=None):
         calls.append((model, local_files_only))
         raise OSError('We could not connect\nand more lines')
 

@@ -13,10 +13,11 @@ CONTAINERS = {'.mp4': 'mpeg4', '.avi': 'mpeg4', '.mov': 'mpeg4', '.mkv': 'mpeg4'
 FAST_START = {'options': {'movflags': 'faststart'}}
 
 
-def write_video(path, frames=FRAMES, codec=None, rate=25, **options):
+def write_video(path, frames=FRAMES, codec=None, rate=25, metadata='', **options):
     """Frame i is red of the value 10 i + 20, with noise below it that keeps the packets large."""
     noise = np.random.default_rng(0)
     with av.open(str(path), 'w', **options) as container:
+        container.metadata['title'] = metadata
         stream = container.add_stream(codec or CONTAINERS[path.suffix], rate=rate)
         stream.width, stream.height, stream.pix_fmt, stream.bit_rate = 64, 48, 'yuv420p', 1_000_000
         for index in range(frames):
@@ -62,7 +63,7 @@ def test_a_video_is_decoded_once(tmp_path, monkeypatch):
 @pytest.mark.parametrize('packets', [FRAMES - 3, FRAMES + 3])
 def test_the_true_number_of_frames_decides(tmp_path, monkeypatch, packets):
     path = write_video(tmp_path / 'a.mp4')
-    monkeypatch.setattr(video, '_count_packets', lambda path: packets)
+    monkeypatch.setattr(video, 'count_packets', lambda path: packets)
     frames = read_video(str(path), lambda count: [count - 1])
     assert [number(frame) for frame in frames] == [FRAMES - 1]
 
@@ -96,10 +97,25 @@ def test_a_file_without_video_is_refused(tmp_path):
 
 def test_a_video_without_frames_is_refused(tmp_path, monkeypatch):
     path = write_video(tmp_path / 'a.avi', frames=1)
-    monkeypatch.setattr(video, '_count_packets', lambda path: 0)
+    monkeypatch.setattr(video, 'count_packets', lambda path: 0)
     monkeypatch.setattr(video, '_decode', lambda path, indices: ({}, 0))
     refuse(path, 'no video frames')
 
 
 def test_an_absent_file_is_named(tmp_path):
     refuse(tmp_path / 'a.mp4', 'no such file')
+
+
+def test_a_list_of_files_that_is_called_a_video_leads_nowhere(tmp_path):
+    """FFmpeg would read the other file."""
+    write_video(tmp_path / 'other.avi')
+    (tmp_path / 'a.mp4').write_text('ffconcat version 1.0\nfile other.avi\n')
+    refuse(tmp_path / 'a.mp4', 'truncated or undecodable video')
+
+
+def test_a_title_that_is_no_utf8_does_not_matter(tmp_path):
+    path = write_video(tmp_path / 'a.avi', metadata='title')
+    content = path.read_bytes()
+    assert content.count(b'title') == 1
+    path.write_bytes(content.replace(b'title', b'\xe9\xe9\xe9\xe9\xe9'))
+    assert len(read_video(str(path), lambda count: [0])) == 1
