@@ -1,7 +1,7 @@
 """From the name of a table to the table: plan, run what is missing, fill, write."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from fdkd.engine.runner import STUDENT_FILE
 from fdkd.errors import ConfigError, FdkdError
 from fdkd.reproduce.estimate import seconds_of, spoken, total_seconds
 from fdkd.reproduce.execute import Executor, in_order, missing, train_command, work_dir
-from fdkd.reproduce.exhibits import DEFAULT_SEEDS, EXHIBITS, GROUPS, Exhibit
+from fdkd.reproduce.exhibits import DEFAULT_SEEDS, EXHIBITS, GROUPS, TAKE_METHODS, Exhibit
 from fdkd.reproduce.fill import Filler
 from fdkd.reproduce.ledger import FILE, Ledger
 from fdkd.reproduce.render import render, write
@@ -62,12 +62,17 @@ class Reproduction:
         """Plans everything and looks up what is done; prints what is damaged or blocked.
 
         Raises:
-            ConfigError: If a name, data set or method is unknown.
+            ConfigError: If a name, data set or method is unknown, or nothing takes the methods.
         """
         workshop = Workshop(self.repository, self.options, self.budget)
         wanted = [name for group in self.names for name in GROUPS.get(group, (group,))]
         if unknown := [name for name in wanted if name not in EXHIBITS]:
             raise ConfigError(f'{unknown[0]}: no such table or figure; there are {", ".join([*EXHIBITS, *GROUPS])}')
+        if self.methods and not set(TAKE_METHODS) & set(wanted):
+            raise ConfigError(
+                f'--methods {" ".join(self.methods)}: only {" and ".join(TAKE_METHODS)} take methods, the rows of '
+                f'{", ".join(wanted)} are fixed: leave it out'
+            )
         exhibits: dict[str, Exhibit] = {}
         for name in wanted:
             protocol = Protocol(workshop, self.data, self.seeds or DEFAULT_SEEDS.get(name, (0, 1, 2)))
@@ -121,6 +126,14 @@ class Prepared:
             executor.run(self.missing, watch.update)
         names = {job.key: job.name for job in self.jobs}
         return {names[key]: reason for key, reason in executor.failed.items()}
+
+    def shortfall(self, failed: Mapping[str, str]) -> str | None:
+        """How many of all runs failed, as :meth:`run` said, or are blocked; ``None`` where there is none."""
+        blocked = sum(map(len, self.blocked.values()))
+        total = len(self.jobs) + blocked
+        counts = {'failed': len(failed), 'blocked': blocked}
+        lacking = [f'{number} {what}' for what, number in counts.items() if number]
+        return f'of {total} runs, {" and ".join(lacking)}: the same command tries them again' if lacking else None
 
     def _outlook(self, parallel: int) -> str:
         count = f'{len(self.missing)} of {len(self.jobs)} runs to do'

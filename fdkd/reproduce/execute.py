@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from fdkd.apis.report import RESULTS_FILE
-from fdkd.engine.runner import STUDENT_FILE, newest_checkpoint
+from fdkd.engine.checkpoints import newest_checkpoint
+from fdkd.engine.runner import STUDENT_FILE
 from fdkd.reproduce.ledger import Ledger
 from fdkd.reproduce.rows import CONSOLE_FILE, done_row, failed_row, results_of, tidy
 from fdkd.reproduce.runs import Job

@@ -92,6 +92,8 @@ EXHIBITS: dict[str, Callable[[Protocol, Sequence[str] | None], Exhibit]] = {
     'fig5': _figure5,
     'fig6': _figure6,
 }
+#: Those whose rows can be chosen.
+TAKE_METHODS = ('table1', 'table2')
 #: Seeds where it is not three.
 DEFAULT_SEEDS = {'fig5': (0,)}
 #: Several at once.

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from fdkd.apis.presentation.segmentation import IMAGES_FILE
+from fdkd.errors import DataError
 from fdkd.evaluation.hits import unpack_hits
 from fdkd.reproduce.plans import Plan, PlanCell, PlanRow
 from fdkd.reproduce.result import Cell, ResultTable, Row
@@ -112,9 +113,19 @@ class Filler:
 
 
 def _read_images(path: Path) -> np.ndarray:
-    """Pixels ``[N, K, 3]`` of each image and class: intersection, prediction, label."""
-    with np.load(path, allow_pickle=False) as images:
-        return np.stack([images[name] for name in ('intersection', 'predicted', 'labelled')], axis=-1)
+    """Pixels ``[N, K, 3]`` of each image and class: intersection, prediction, label.
+
+    Raises:
+        DataError: If the file is damaged.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as images:
+            return np.stack([images[name] for name in ('intersection', 'predicted', 'labelled')], axis=-1)
+    except Exception as error:  # the bytes of a damaged archive lead to errors of any kind
+        raise DataError(
+            f'{path}: damaged ({type(error).__name__}: {error}); remove it, and the table goes without an interval '
+            'over test samples'
+        ) from error
 
 
 def _figure(row: Ledgered, shown: str) -> float:

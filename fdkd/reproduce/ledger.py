@@ -13,8 +13,8 @@ from fdkd.errors import DataError
 
 FILE = 'ledger.jsonl'
 _CHECK = 'check'
-#: What every row has.
-_NEEDED = ('key', 'name', 'status', 'config', 'seed')
+#: What every row has, and of which type.
+_NEEDED = {'key': str, 'name': str, 'status': str, 'config': str, 'seed': int}
 
 
 class Damage(NamedTuple):
@@ -43,22 +43,29 @@ class Ledger:
         self.damaged: list[Damage] = []
 
     def rows(self) -> list[dict[str, Any]]:
-        """All rows in the order in which they were written."""
+        """All rows in the order in which they were written.
+
+        Raises:
+            DataError: If the file cannot be read.
+        """
         self.damaged, rows = [], []
         for number, line in enumerate(self._content().split(b'\n'), 1):
             if line.strip():
                 try:
                     rows.append(_parse(line))
-                except ValueError as error:
+                except (ValueError, RecursionError) as error:  # the second for brackets in brackets
                     self.damaged.append(Damage(number, str(error)))
         return rows
 
     def _content(self) -> bytes:
-        if not self.path.exists():
+        try:
+            with self.path.open('rb') as file:
+                fcntl.flock(file, fcntl.LOCK_SH)  # while nobody writes: half a line is not damage
+                return file.read()
+        except FileNotFoundError:
             return b''
-        with self.path.open('rb') as file:
-            fcntl.flock(file, fcntl.LOCK_SH)  # while nobody writes: half a line is not damage
-            return file.read()
+        except OSError as error:
+            raise DataError(f'{self.path}: the ledger cannot be read ({error.strerror})') from error
 
     def newest(self) -> dict[str, dict[str, Any]]:
         """The row of each key that counts: the last that is done, or else the last."""
@@ -76,19 +83,24 @@ class Ledger:
         """Writes a row and waits until it is on the disk; processes that share the file take turns.
 
         Raises:
-            DataError: If the row lacks something that every row has.
+            DataError: If the row lacks something that every row has, or the disk takes no more.
+            ValueError: If a value is NaN or infinite, for which JSON has no word.
         """
         if lacking := [key for key in _NEEDED if key not in row]:
             raise DataError(f'{self.path}: a row without {", ".join(lacking)}')
-        line = json.dumps({**row, _CHECK: _checksum(row)}, allow_nan=False) + '\n'
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        with _locked(self.path) as file:
-            end = file.seek(0, os.SEEK_END)
-            if end and os.pread(file.fileno(), 1, end - 1) != b'\n':  # the last writer was killed
-                file.write(b'\n')
-            file.write(line.encode())
-            file.flush()
-            os.fsync(file.fileno())
+        plain = json.loads(json.dumps(row, allow_nan=False))  # as it will be read: a key that is a number becomes text
+        line = json.dumps({**plain, _CHECK: _checksum(plain)}) + '\n'
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            with _locked(self.path) as file:
+                end = file.seek(0, os.SEEK_END)
+                if end and os.pread(file.fileno(), 1, end - 1) != b'\n':  # the last writer was killed
+                    file.write(b'\n')
+                file.write(line.encode())
+                file.flush()
+                os.fsync(file.fileno())
+        except OSError as error:
+            raise DataError(f'{self.path}: a row cannot be written ({error.strerror}): {row["name"]}') from error
 
 
 @contextmanager
@@ -112,6 +124,8 @@ def _parse(line: bytes) -> dict[str, Any]:
         raise ValueError('lacks what every row has')
     if row.pop(_CHECK) != _checksum(row):
         raise ValueError('altered: its checksum does not fit')
+    if wrong := [key for key, kind in _NEEDED.items() if not isinstance(row[key], kind)]:
+        raise ValueError(f'{wrong[0]} is {row[wrong[0]]!r:.60}')
     return row
 
 

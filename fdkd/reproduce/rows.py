@@ -8,6 +8,8 @@ from typing import Any
 
 from fdkd.apis.report import RESULTS_FILE
 from fdkd.engine.runner import STUDENT_FILE
+from fdkd.errors import DataError
+from fdkd.report.run import read_results
 from fdkd.reproduce.runs import Job
 
 CONSOLE_FILE = 'console.log'
@@ -20,13 +22,31 @@ _KEPT = (
 
 
 def results_of(job: Job, work_dir: Path) -> dict[str, Any] | None:
-    """What ``results.json`` says, where the run ended, its weights are there and the file is of this very run."""
+    """What ``results.json`` says, where the run ended, its weights are there and the file is of this very run.
+
+    The hash of a config does not tell whether samples that could not be read were skipped: results of a training that
+    lost some are not those of a job that would have stopped there.
+    """
     path = work_dir / RESULTS_FILE
-    try:
-        results = json.loads(path.read_text()) if path.is_file() and (work_dir / STUDENT_FILE).is_file() else {}
-    except ValueError:
+    if not (path.is_file() and (work_dir / STUDENT_FILE).is_file()):
         return None
-    return results if results.get('config_hash') == job.cfg.config_hash else None
+    try:
+        results = read_results(path)
+    except DataError:
+        return None
+    if results.get('config_hash') != job.cfg.config_hash or (_lost(results) and not _skips(job)):
+        return None
+    return results
+
+
+def _lost(results: dict[str, Any]) -> bool:
+    skipped = results.get('skipped')
+    return bool(skipped.get('number') if isinstance(skipped, dict) else skipped)
+
+
+def _skips(job: Job) -> bool:
+    loader = job.cfg.get('train_dataloader') or {}
+    return loader.get('dataset', {}).get('on_error') == 'skip'
 
 
 def done_row(job: Job, results: dict[str, Any], work_dir: Path, root: Path, resumed: bool) -> dict[str, Any]:
@@ -47,7 +67,7 @@ def done_row(job: Job, results: dict[str, Any], work_dir: Path, root: Path, resu
         'epochs': job.epochs,
         'resumed': resumed,
         **scores,
-        **{key: results[key] for key in ('gradient_share',) if key in results},
+        **{key: results[key] for key in ('gradient_share', 'skipped') if key in results},
         'resolved': _resolved(job),
     }
 
@@ -83,7 +103,7 @@ def _head(job: Job, status: str, work_dir: Path, root: Path) -> dict[str, Any]:
 def _scores(scores: dict[str, Any]) -> dict[str, Any]:
     """A model's scores, with the number of samples of each class instead of every class's figures."""
     kept = {key: scores[key] for key in ('modality', 'samples', 'metrics', 'labelled', 'hits') if key in scores}
-    counts = [figures['count'] for figures in scores['per_class'].values() if 'count' in figures]
+    counts = [figures['count'] for figures in scores.get('per_class', {}).values() if 'count' in figures]
     return {**kept, 'class_counts': counts} if counts else kept
 
 

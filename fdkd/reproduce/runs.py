@@ -15,6 +15,8 @@ from fdkd.apis.options import RunOptions
 from fdkd.apis.teacher import UNTRAINED
 from fdkd.errors import DataError
 from fdkd.registry import ALGORITHMS
+from fdkd.reproduce.contents import contents
+from fdkd.reproduce.teacher_view import has_fixed_view
 
 
 @dataclass(frozen=True)
@@ -43,8 +45,8 @@ class Job:
         run: The run.
         teacher: The job that trains its teacher, or ``None``.
         cfg: The complete config.
-        key: Twelve hexadecimal digits that change with anything that decides the figures: config, data, seed, test set
-            and teacher, but not where things lie.
+        key: Twelve hexadecimal digits that change with anything that decides the figures: config, data, seed, test set,
+            teacher, and the files of weights and language models, but not where data and configs lie.
         name: Name of the folder, which begins with what a reader looks for.
         arguments: What ``tools/train.py`` is called with, but for the folder and the teacher's checkpoint.
     """
@@ -67,12 +69,15 @@ class Workshop:
 
     Args:
         repository: Folder that ``configs/`` and ``tools/`` stand in.
-        options: What differs from every config; its ``epochs`` and ``seed`` are left to ``budget`` and the runs.
+        options: What differs from every config; its ``epochs`` and ``seed`` are left to ``budget`` and the runs. Its
+            ``cache_teacher`` reaches the runs whose teacher's view is fixed, and has no say in their keys.
         budget: Share of each config's epochs that is trained, at least one epoch.
     """
 
     def __init__(self, repository: Path, options: RunOptions | None = None, budget: float = 1.0) -> None:
-        self.repository, self.options, self.budget = repository, options or RunOptions(), budget
+        options = options or RunOptions()
+        self.repository, self.budget, self.cache_teacher = repository, budget, options.cache_teacher
+        self.options = replace(options, cache_teacher=None)
         self.job = lru_cache(maxsize=None)(self._job)
 
     def load(self, config: str) -> Config:
@@ -96,18 +101,21 @@ class Workshop:
         teacher = self.job(given) if isinstance(given, Run) else None
         taught_by = teacher.key if teacher else given
         network = None if teacher else self._teacher_network(cfg)
-        key = _digest([cfg.config_hash, taught_by, network, cfg.get('test_dataloader'), cfg.get('test_evaluator')])
+        parts = [cfg.config_hash, taught_by, network, cfg.get('test_dataloader'), cfg.get('test_evaluator')]
+        files = contents(cfg.to_dict(), network)
+        key = _digest([*parts, files] if files else parts)
         folder, _, stem = run_name(run.config).partition('/')
         changed = '-changed' if run.changes or given == UNTRAINED else ''
         name = f'{folder}-{stem}{changed}-seed{run.seed}-{key}'
-        return Job(run, teacher, cfg, key, name, self._arguments(run, options, given))
+        keeps = self.cache_teacher is not None and has_fixed_view(cfg)
+        return Job(run, teacher, cfg, key, name, self._arguments(run, options, given, keeps))
 
     def _teacher_network(self, cfg: Config) -> Any:
         """The network of a teacher that no other run trains, which the config may name by a file alone."""
         config = cfg.model.get('teacher', {}).get('config')
         return self.load(config).model.model if config else None
 
-    def _arguments(self, run: Run, options: RunOptions, teacher: Run | str | None) -> tuple[str, ...]:
+    def _arguments(self, run: Run, options: RunOptions, teacher: Run | str | None, keeps: bool) -> tuple[str, ...]:
         flags = {
             '--seed': options.seed,
             '--epochs': options.epochs,
@@ -120,6 +128,7 @@ class Workshop:
             '--amp-dtype': options.amp if isinstance(options.amp, str) else None,
             '--accumulate': options.accumulate,
             '--views': options.views,
+            '--cache-teacher-in': self.cache_teacher if keeps else None,
         }
         given = [text for flag, value in flags.items() if value is not None for text in (flag, str(value))]
         changes = [f'{key}={value}' for key, value in run.changes]

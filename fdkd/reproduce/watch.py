@@ -6,11 +6,12 @@ from pathlib import Path
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
+from fdkd.printable import printable
 from fdkd.reproduce.rows import CONSOLE_FILE
 from fdkd.reproduce.runs import Job
 
 #: MMEngine's line for a step: ``Epoch(train)  [3][10/50]``.
-_STEP = re.compile(rb'Epoch\(train\)\s+\[\s*(\d+)\]\[\s*(\d+)/(\d+)\]')
+_STEP = re.compile(rb'Epoch\(train\)\s+\[\s*(\d{1,9})\]\[\s*(\d{1,9})/([1-9]\d{0,8})\]')
 _TAIL_BYTES = 20_000
 
 
@@ -52,7 +53,7 @@ class Watch:
         """Prints a sentence above the bars, and counts the run that it is about."""
         self._ended += 1
         self._progress.update(self._all, completed=self._ended)
-        self._progress.print(text, markup=False, highlight=False, soft_wrap=True)
+        self._progress.print(printable(text), markup=False, highlight=False, soft_wrap=True)
         sys.stdout.flush()  # a log is read while the runs go on
 
     def update(self, running: list[tuple[Job, Path]]) -> None:

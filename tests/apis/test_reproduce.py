@@ -25,7 +25,9 @@ def ask(tmp_path, place):
     """Asks for Table 1 of the made-up data unless told otherwise."""
 
     def ask(*names, data=('tiny',), seeds=(0,), methods=('feat',), **rest):
-        return Reproduction(names or ('table1',), data, seeds, tmp_path / 'out', place, methods, **rest)
+        names = names or ('table1',)
+        chosen = methods if {'table1', 'table2'} & {*names} else None
+        return Reproduction(names, data, seeds, tmp_path / 'out', place, chosen, **rest)
 
     return ask
 
@@ -133,7 +135,7 @@ def test_half_trained_weights_are_not_drawn(ask, capsys):
 
 
 def test_a_figure_without_runs_makes_its_folder(tmp_path, ask, capsys):
-    assert ask('fig4', methods=None).prepare().tables() == []
+    assert ask('fig4').prepare().tables() == []
     assert (tmp_path / 'out' / 'tiny' / 'fig4.png').is_file()
 
 
@@ -206,3 +208,17 @@ def test_what_cannot_be_asked(ask, changes, message):
 def test_what_does_not_exist(ask, names, changes, message):
     with pytest.raises(ConfigError, match=message):
         ask(*names, **changes).prepare()
+
+
+def test_methods_where_nothing_takes_them_are_refused(tmp_path, place):
+    asked = Reproduction(('table4', 'log'), ('tiny',), (0,), tmp_path / 'out', place, ('feat', 'fdkd'))
+    with pytest.raises(ConfigError, match=r'--methods feat fdkd: only table1 and table2 take methods, .* table4, log'):
+        asked.prepare()
+
+
+def test_blocked_and_failed_runs_are_counted(tmp_path, place, ask):
+    assert ask().prepare().shortfall({}) is None
+    add_gone(tmp_path, place)
+    prepared = ask(data=('tiny', 'gone')).prepare()
+    assert prepared.shortfall({}) == 'of 6 runs, 3 blocked: the same command tries them again'
+    assert prepared.shortfall({'a': ''}) == 'of 6 runs, 1 failed and 3 blocked: the same command tries them again'

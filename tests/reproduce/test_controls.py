@@ -9,7 +9,7 @@ from mmengine.optim import build_optim_wrapper
 from fdkd.apis.benchmark import synthetic_batch
 from fdkd.apis.config import load_config
 from fdkd.apis.options import RunOptions
-from fdkd.apis.teacher import UNTRAINED, complete_teacher
+from fdkd.apis.teacher import UNTRAINED, complete_teachers
 from fdkd.registry import ALGORITHMS
 from fdkd.reproduce import controls
 from fdkd.reproduce.runs import Run, Workshop
@@ -167,7 +167,7 @@ CHANGED = (
 def test_every_change_trains_a_step(protocol, workshop, name):
     row = next(row for build in BUILDS for row in build(protocol).rows if row.labels[0] == name)
     cfg = copy.deepcopy(workshop.job(visual(row)).cfg)
-    complete_teacher(cfg, workshop.options)
+    complete_teachers(cfg, workshop.options)
     cfg.model.teacher.checkpoint = None
     torch.manual_seed(0)
     algorithm = ALGORITHMS.build(cfg.model)

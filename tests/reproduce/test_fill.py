@@ -6,8 +6,9 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from fdkd.errors import DataError
 from fdkd.evaluation.hits import pack_hits
-from fdkd.reproduce.fill import Filler
+from fdkd.reproduce.fill import Filler, _read_images
 from fdkd.reproduce.plans import Plan, PlanCell, PlanRow
 from fdkd.reproduce.result import Interval
 from fdkd.reproduce.runs import Run
@@ -145,6 +146,13 @@ def test_mean_iou_and_its_images(tmp_path):
     assert table.caption.startswith('Mean IoU in %')
     (tmp_path / 'runs' / 'feat-1' / 'images.npz').unlink()
     assert cells(fill(rows, row('feat'), root=tmp_path))['feat'].comparison.over_samples is None
+
+
+@pytest.mark.parametrize('content', [b'', b'PK\x03\x04', b'x' * 50])
+def test_damaged_counts_of_pixels_are_named(tmp_path, content):
+    (tmp_path / 'images.npz').write_bytes(content)
+    with pytest.raises(DataError, match=r'images.npz: damaged .* remove it'):
+        _read_images(tmp_path / 'images.npz')
 
 
 def test_marks_of_what_is_not_as_usual():

@@ -147,3 +147,38 @@ def test_two_processes_write_side_by_side(ledger):
     assert [key for key in keys if key[0] == 'x'] == [f'x{number}' for number in range(50)]
     assert [key for key in keys if key[0] == 'y'] == [f'y{number}' for number in range(50)]
     assert len(keys) == 100
+
+
+def test_brackets_within_brackets_are_damage(ledger):
+    ledger.append(row('a'))
+    with ledger.path.open('a') as file:
+        file.write('[' * 100_000 + '\n')
+    assert ledger.rows() == [row('a')]
+    assert [damage.line for damage in ledger.damaged] == [2]
+
+
+@pytest.mark.parametrize(('key', 'value'), [('key', ['a']), ('key', None), ('status', {}), ('seed', '0'), ('name', 3)])
+def test_a_row_of_another_kind_is_damage_whatever_its_checksum(ledger, key, value):
+    ledger.append({**row('a'), key: value})
+    assert ledger.done() == set()
+    assert ledger.damaged == [Damage(1, f'{key} is {value!r}')]
+
+
+def test_a_folder_in_its_place_is_named(ledger):
+    ledger.path.mkdir(parents=True)
+    with pytest.raises(DataError, match=r'ledger.jsonl: the ledger cannot be read \(Is a directory\)'):
+        ledger.rows()
+    with pytest.raises(DataError, match=r'ledger.jsonl: a row cannot be written \(Is a directory\): run-a'):
+        ledger.append(row('a'))
+
+
+def test_a_full_disk_is_told_and_what_was_written_stays(ledger, monkeypatch):
+    ledger.append(row('a'))
+
+    def full(file):
+        raise OSError(28, 'No space left on device')
+
+    monkeypatch.setattr('os.fsync', full)
+    with pytest.raises(DataError, match=r'a row cannot be written .*No space left'):
+        ledger.append(row('b'))
+    assert row('a') in ledger.rows()

@@ -9,6 +9,12 @@ from fdkd.reproduce.rows import CONSOLE_FILE, done_row, failed_row, results_of, 
 from tests.support.fake_training import results
 from tests.support.jobs import make_job
 
+#: Of this very run, but not what a run writes.
+SHAPELESS = [
+    json.dumps({'config_hash': 'hash-student', **rest})
+    for rest in ({}, {'student': []}, {'student': {'metrics': 3}}, {'student': {'metrics': {}, 'per_class': []}})
+]
+
 
 @pytest.fixture
 def teacher(tmp_path):
@@ -36,12 +42,22 @@ def test_results_are_of_this_very_run_and_of_its_end(job, teacher, folder):
     assert results_of(job, folder) is None
 
 
-@pytest.mark.parametrize('text', ['', '{"config_ha', '{}'])
+@pytest.mark.parametrize('text', ['', '{"config_ha', '{}', '[]', '3', '[' * 100_000, *SHAPELESS])
 def test_what_is_no_result_is_none(job, folder, text):
     (folder / 'results.json').write_text(text)
     assert results_of(job, folder) is None
     (folder / 'results.json').unlink()
     assert results_of(job, folder) is None
+
+
+def test_a_training_that_lost_samples_is_that_of_a_job_that_skips_them(tmp_path, job, folder):
+    for number, there in ((0, True), (2, False)):
+        found = results('hash-student') | {'skipped': {'number': number, 'of': 300, 'samples': {}}}
+        (folder / 'results.json').write_text(json.dumps(found))
+        assert (results_of(job, folder) is not None) == there
+    job.cfg.train_dataloader = {'dataset': {'on_error': 'skip'}}
+    assert results_of(job, folder)['skipped']['number'] == 2
+    assert done_row(job, found, folder, tmp_path, resumed=False)['skipped'] == found['skipped']
 
 
 def test_the_row_of_a_run_that_ended_well(tmp_path, job, folder):

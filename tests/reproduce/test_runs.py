@@ -10,10 +10,12 @@ from fdkd.apis.options import RunOptions
 from fdkd.apis.teacher import UNTRAINED
 from fdkd.datasets.fingerprint import walk
 from fdkd.errors import ConfigError, DataError
+from fdkd.reproduce.ledger import Ledger
 from fdkd.reproduce.runs import Run, Workshop
 from tests.support.motions import read_table, write_motions, write_table
-from tests.support.repository import DML, FDKD, FEAT, IMAGE, IMU, parsed, write_repository
+from tests.support.repository import DML, FDKD, FEAT, IMAGE, IMU, REPOSITORY, parsed, write_repository
 
+PUBLISHED = REPOSITORY / 'docs' / 'benchmarks' / 'grid' / 'ledger.jsonl'
 TEACHER = Run(IMU, 0)
 RUN = Run(FEAT, 0, (), TEACHER)
 
@@ -149,6 +151,47 @@ def test_arguments_carry_every_option(repository, root, monkeypatch):
     assert given == replace(options, seed=0, epochs=2, cfg_options={'model.losses.feat.weight': 2.0})
     assert load_config(config, given).config_hash == job.cfg.config_hash
     assert (rest['work_dir'], rest['resume']) == (None, False)
+
+
+def test_weights_count_by_what_is_in_their_file(repository, tmp_path):
+    weights = tmp_path / 'weights.pth'
+    weights.write_bytes(b'some')
+    init = 'model.model.backbone.init_cfg'
+    changes = ((f'{init}.type', 'ImageNetInit'), (f'{init}.arch', 'resnet18'), (f'{init}.checkpoint', str(weights)))
+    before = Workshop(repository).job(Run(IMAGE, 0, changes)).key
+    assert Workshop(repository).job(Run(IMAGE, 0, changes)).key == before
+    weights.write_bytes(b'others')
+    assert Workshop(repository).job(Run(IMAGE, 0, changes)).key != before
+
+
+def test_keeping_features_is_an_argument_where_it_serves_and_not_in_the_key(repository, workshop, monkeypatch):
+    keeping = Workshop(repository, RunOptions(cache_teacher='kept'))
+    for run in (RUN, OTHERS['untrained teacher'], Run(DML, 0), Run(IMAGE, 0)):
+        assert keeping.job(run).key == workshop.job(run).key
+        _, options, _ = parsed(keeping.job(run).arguments, monkeypatch)
+        assert options.cache_teacher == ('kept' if run.config == FEAT else None)
+
+
+def test_published_rows_are_still_found(monkeypatch):
+    """Keys that changed would leave every figure of docs/findings.md without its run."""
+    rows = {row['key']: row for row in Ledger(PUBLISHED).rows()}
+    assert rows
+    monkeypatch.setattr('fdkd.apis.config.data_hash', lambda root: next(iter(rows.values()))['data_hash'])
+    published = Workshop(REPOSITORY, RunOptions(workers=1))
+
+    def run_of(row):
+        untrained = UNTRAINED if f'--teacher {UNTRAINED}' in row['command'] else None
+        teacher = run_of(rows[row['teacher_key']]) if row['teacher_key'] else untrained
+        return Run(row['config'], row['seed'], tuple(row['changes'].items()), teacher)
+
+    kinds = {
+        (method, len(row['changes']), bool(row['teacher_key'])): row
+        for row in rows.values()
+        if (method := row['config'].split('/')[1]) in ('unimodal', 'feat', 'fdkd', 'dml')
+    }
+    assert len(kinds) > 5
+    for row in kinds.values():
+        assert published.job(run_of(row)).key == row['key'], f'{row["name"]} would have to run again'
 
 
 def test_absent_data_are_an_error(repository, tmp_path):

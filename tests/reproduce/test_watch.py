@@ -25,6 +25,8 @@ def console(tmp_path):
     ('text', 'epochs'),
     [
         ('', 0),
+        (line(' [1][0/0]'), 0),
+        (line(f' [{"1" * 5000}][1/2]'), 0),
         ('$ python tools/train.py\n', 0),
         (line(' [1][ 10/250]'), 0.04),
         (line(' [1][250/250]'), 1.0),

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from fdkd.printable import printable
 from fdkd.reproduce.result import Cell, ResultTable
 
 NOISE = '≈'
@@ -109,8 +110,8 @@ def places(table: ResultTable) -> list[tuple[int | None, ...]]:
 
 
 def one_line(text: str) -> str:
-    """``text`` with its line breaks as spaces."""
-    return ' '.join(text.split())
+    """``text`` with its line breaks as spaces, and other control characters as escapes."""
+    return printable(' '.join(text.split()))
 
 
 def _columns(table: ResultTable) -> list[list[Cell | None]]:
