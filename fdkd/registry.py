@@ -41,7 +41,7 @@ OPTIM_WRAPPERS = _child('optim wrapper', 'OPTIM_WRAPPERS', 'fdkd.engine')
 #: Initialisations named by ``init_cfg``.
 WEIGHT_INITIALIZERS = _child('weight initializer', 'WEIGHT_INITIALIZERS', 'fdkd.models')
 
-# Nothing of fdkd's own stands in these; they let MMEngine find its own types under fdkd's default scope.
+# Nothing of fdkd's own stands in most of these; they let MMEngine find its own types under fdkd's default scope.
 OPTIMIZERS = _child('optimizer', 'OPTIMIZERS')
 OPTIM_WRAPPER_CONSTRUCTORS = _child('optim wrapper constructor', 'OPTIM_WRAPPER_CONSTRUCTORS')
 PARAM_SCHEDULERS = _child('parameter scheduler', 'PARAM_SCHEDULERS')
@@ -49,7 +49,7 @@ EVALUATOR = _child('evaluator', 'EVALUATOR')
 LOG_PROCESSORS = _child('log processor', 'LOG_PROCESSORS')
 MODEL_WRAPPERS = _child('model wrapper', 'MODEL_WRAPPERS')
 VISUALIZERS = _child('visualizer', 'VISUALIZERS')
-VISBACKENDS = _child('visualization backend', 'VISBACKENDS')
+VISBACKENDS = _child('visualization backend', 'VISBACKENDS', 'fdkd.engine')
 
 #: What splits a feature into a low and a high band.
 DECOUPLERS = Registry('decoupler', scope='fdkd', locations=['fdkd.distill.decouplers'])

@@ -1,11 +1,17 @@
 """What the runner trains: a student of one modality, alone or taught."""
 
+import re
 from typing import Any
 
 from mmengine.model import BaseModel
 from torch import Tensor, nn
 
+from fdkd.errors import DataError
+from fdkd.models.foreign import contradiction
 from fdkd.registry import MODELS
+
+#: How a convolution refuses other channels, and other dimensions, than it was made for.
+_MISFIT = re.compile('channels, but got|Expected .* input to conv')
 
 
 class Algorithm(BaseModel):
@@ -31,6 +37,18 @@ class Algorithm(BaseModel):
         return {'student': (self.modality, self.student)}
 
     @property
+    def networks(self) -> dict[str, tuple[str, nn.Module]]:
+        """Every model that has a part in training: by name the modality and the network, the student first."""
+        return {'student': (self.modality, self.student)}
+
+    @property
+    def notices(self) -> list[str]:
+        """What to say of pretrained weights that are given other values than they were trained on."""
+        normalizers = dict(getattr(self.data_preprocessor, 'normalizers', {}).items())
+        found = [contradiction(network, normalizers.get(modality)) for modality, network in self.networks.values()]
+        return [notice for notice in found if notice]
+
+    @property
     def heads(self) -> tuple[str, ...]:
         """The classifiers beside the student's own that losses train on its feature."""
         return ()
@@ -44,10 +62,23 @@ class Algorithm(BaseModel):
         """Called before each epoch of a training, counted from 0; for what changes in its course."""
 
     def forward(self, inputs: dict[str, Tensor], data_samples: list | None = None, mode: str = 'tensor') -> Any:
-        """The training losses (``mode='loss'``), or the student's predictions or raw output from its modality alone."""
-        if mode == 'loss':
-            return self.loss(inputs, data_samples)
-        return self.student(inputs[self.modality], data_samples, mode=mode)
+        """The training losses (``mode='loss'``), or the student's predictions or raw output from its modality alone.
+
+        Raises:
+            DataError: If a network takes other channels or dimensions than ``inputs`` have.
+        """
+        try:
+            if mode == 'loss':
+                return self.loss(inputs, data_samples)
+            return self.student(inputs[self.modality], data_samples, mode=mode)
+        except RuntimeError as error:
+            if not _MISFIT.search(str(error)):
+                raise
+            shapes = ', '.join(f'{name} {tuple(x.shape)}' for name, x in inputs.items())
+            raise DataError(
+                f'a network does not take its input ({error}); the batch is {shapes}: set in_channels of the backbone, '
+                'or correct the data'
+            ) from error
 
     def loss(self, inputs: dict[str, Tensor], data_samples: list) -> dict[str, Tensor]:
         """The student's task losses."""

@@ -45,6 +45,10 @@ class BothTrain(Algorithm):
     def trained(self) -> dict[str, tuple[str, nn.Module]]:
         return {**super().trained, 'teacher': (self.teacher_modality, self.teacher)}
 
+    @property
+    def networks(self) -> dict[str, tuple[str, nn.Module]]:
+        return self.trained
+
     @abstractmethod
     def exchange(self, student: dict[str, Feature], teacher: dict[str, Feature], target: Tensor) -> dict[str, Tensor]:
         """The losses between the two models.

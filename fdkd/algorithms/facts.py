@@ -46,13 +46,15 @@ class TapFacts:
 
 
 def width(model: nn.Module, path: TapPath) -> int | None:
-    """Channels of what a tap reads: those of the batch norm before it, else of a backbone that has none."""
+    """Channels of what a tap reads: stated by the model, else of the batch norm before it, else of the backbone."""
+    if path in getattr(model, 'tap_widths', {}):
+        return model.tap_widths[path]
     if norm := norm_before(model, path):
         return norm.num_features
     within = path.startswith('backbone.') or path == default_taps(model).get('feat')
     if not within or any(isinstance(module, _BatchNorm) for module in model.modules()):
         return None
-    return getattr(model.backbone, 'channels', None)  # a transformer is as wide at every layer
+    return getattr(getattr(model, 'backbone', None), 'channels', None)  # a transformer is as wide at every layer
 
 
 def margin(model: nn.Module, path: TapPath) -> Tensor | None:

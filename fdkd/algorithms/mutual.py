@@ -1,5 +1,6 @@
 """Two students of different modalities that teach each other while both learn their task."""
 
+import inspect
 from typing import Any
 
 from torch import Tensor
@@ -9,7 +10,7 @@ from fdkd.algorithms.facts import TapFacts
 from fdkd.distill.taps import resolve_taps
 from fdkd.distill.terms import DistillationTerms, Feature, tapped
 from fdkd.errors import ConfigError
-from fdkd.registry import ALGORITHMS
+from fdkd.registry import ALGORITHMS, DISTILL_LOSSES
 
 
 @ALGORITHMS.register_module()
@@ -31,7 +32,8 @@ class MutualDistiller(BothTrain):
         data_preprocessor: Config of the preprocessor.
 
     Raises:
-        ConfigError: If a loss names no tap, or the teacher a checkpoint.
+        ConfigError: If a loss names no tap, or the teacher a checkpoint, or if a loss takes something of the teacher
+            before training that a teacher which trains does not keep.
     """
 
     teacher_comes_trained = False
@@ -47,6 +49,7 @@ class MutualDistiller(BothTrain):
             raise ConfigError(f'MutualDistiller trains its teacher from scratch: leave out {teacher["checkpoint"]}')
         if 'teacher' in losses:
             raise ConfigError("a loss may not be named 'teacher', as the losses of the teacher are")
+        _refuse_frozen(losses)
         super().__init__(student, {**teacher, 'checkpoint': None}, data_preprocessor)
         names = tapped(losses)
         paths = resolve_taps(self.student, names, student.get('taps'))
@@ -68,6 +71,19 @@ class MutualDistiller(BothTrain):
         back = self.teacher_terms(teacher, _fixed(student), target)
         there = self.terms(student, _fixed(teacher), target)
         return there | {f'teacher.{name}': value for name, value in back.items()}
+
+
+def _refuse_frozen(losses: dict[str, dict[str, Any]]) -> None:
+    """Refuses losses made for a frozen teacher: OFD reads margins off trained batch norms, FreeKD learns prompts."""
+    for name, config in losses.items():
+        if 'teacher' in config:
+            raise ConfigError(f'the loss {name!r} names a teacher, and MutualDistiller has one: leave it out')
+        loss = DISTILL_LOSSES.get(config['type'])
+        if hasattr(loss, 'prompted') or ('margins' in inspect.signature(loss).parameters and 'margins' not in config):
+            raise ConfigError(
+                f'the loss {name!r}: {config["type"]} takes what it compares from a trained teacher, and '
+                'MutualDistiller trains its teacher from scratch: use CrossModalDistiller, or another loss'
+            )
 
 
 def _fixed(features: dict[str, Feature]) -> dict[str, Feature]:

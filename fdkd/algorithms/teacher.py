@@ -1,6 +1,7 @@
 """A frozen teacher: built, loaded, checked against what the student needs, and kept out of the student's way."""
 
 import os
+from collections.abc import Mapping
 from typing import Any
 
 from mmengine.config import Config
@@ -8,6 +9,7 @@ from torch import Tensor, nn
 
 from fdkd.checkpoint import load_weights, read_checkpoint
 from fdkd.errors import CheckpointError, ConfigError
+from fdkd.models.foreign import is_foreign
 from fdkd.registry import MODELS
 
 #: Where a full checkpoint of an algorithm keeps the student.
@@ -37,6 +39,40 @@ def teacher_model_config(teacher: dict[str, Any]) -> dict[str, Any]:
     return Config.fromfile(teacher['config']).model.model
 
 
+def comes_with_data(teacher: dict[str, Any]) -> bool:
+    """Whether a teacher is made of files that the data set reads, and has no weights to train or to load."""
+    kind = teacher.get('model', {}).get('type')
+    return getattr(MODELS.get(kind) if isinstance(kind, str) else kind, 'comes_with_data', False)
+
+
+def comes_trained(teacher: dict[str, Any]) -> bool:
+    """Whether a teacher needs no checkpoint: its model's config names pretrained weights, or it has none at all."""
+    model = teacher.get('model', {})
+    return comes_with_data(teacher) or (is_foreign(model) and bool(model.get('pretrained')))
+
+
+def teacher_configs(model: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """The configs of an algorithm's teachers by name: those under ``teachers``, or the one under ``teacher``.
+
+    Args:
+        model: Config of the algorithm.
+
+    Returns:
+        ``{'teacher': ...}`` for a single one; empty without a teacher.
+
+    Raises:
+        ConfigError: If there are both, or ``teachers`` is no dictionary.
+    """
+    one, several = model.get('teacher'), model.get('teachers')
+    if several is None:
+        return {} if one is None else {'teacher': one}
+    if one is not None:
+        raise ConfigError('model: has a teacher and teachers: put all of them under teachers')
+    if not isinstance(several, Mapping) or not all(isinstance(entry, Mapping) for entry in several.values()):
+        raise ConfigError('model.teachers: expected a dictionary of teachers, such as dict(depth=dict(...))')
+    return dict(several)
+
+
 def without_checkpoint(teacher: dict[str, Any]) -> ConfigError:
     """What to say of a trained teacher whose config names no checkpoint."""
     return ConfigError(
@@ -45,7 +81,7 @@ def without_checkpoint(teacher: dict[str, Any]) -> ConfigError:
     )
 
 
-def build_teacher(teacher: dict[str, Any], student: nn.Module) -> nn.Module:
+def build_teacher(teacher: dict[str, Any], student: nn.Module, any_classes: bool = False) -> nn.Module:
     """Builds the teacher, loads its checkpoint and checks that it can teach ``student``.
 
     Args:
@@ -53,17 +89,21 @@ def build_teacher(teacher: dict[str, Any], student: nn.Module) -> nn.Module:
             for a teacher that trains from scratch, as a control, and in benchmarks. ``unsafe_checkpoint=True``
             unpickles it without restriction.
         student: The built student.
+        any_classes: Whether the teacher may know other classes, as where its features alone are compared.
 
     Raises:
         CheckpointError: If the checkpoint is another modality's, another architecture's or has other classes.
     """
     model = MODELS.build(teacher_model_config(teacher))
     classes, wanted = (getattr(network, 'num_classes', None) for network in (model, student))
-    if classes != wanted:
-        raise CheckpointError(f'the teacher {_name(teacher)} knows {classes} classes, the student {wanted}')
+    if classes != wanted and not any_classes:
+        raise CheckpointError(
+            f'the teacher {_name(teacher)} knows {classes or "no"} classes, the student {wanted}: only features can be '
+            "compared, with losses such as on='map'"
+        )
     if teacher['checkpoint'] is not None:
         path, unsafe = teacher['checkpoint'], teacher.get('unsafe_checkpoint', False)
-        load_weights(model, student_weights(path, teacher['modality'], wanted, unsafe), path)
+        load_weights(model, student_weights(path, teacher['modality'], classes, unsafe), path)
     return model
 
 
@@ -86,16 +126,26 @@ def checked_weights(
     """All weights of a student file or a full checkpoint.
 
     Raises:
-        CheckpointError: If the file says that it was trained on another modality or with another number of classes.
+        CheckpointError: If the file says that it was trained on another modality or with another number of classes, or
+            holds no weights, or some that are NaN.
     """
     checkpoint = read_checkpoint(path, unsafe=unsafe)
-    meta = checkpoint.get('meta', {})
+    meta, weights = checkpoint.get('meta'), checkpoint.get('state_dict', checkpoint)
+    meta = {} if meta is None else meta
+    if not isinstance(meta, dict) or not isinstance(weights, dict) or not all(isinstance(key, str) for key in weights):
+        raise CheckpointError(
+            f'{path}: holds no weights by name, as training writes and torch.save(model.state_dict())'
+        )
     trained_on, classes = meta.get('modality', modality), meta.get('classes')
     if trained_on != modality:
         raise CheckpointError(f'{path}: a model of modality {trained_on!r}, expected {modality!r}')
-    if num_classes is not None and classes is not None and len(classes) != num_classes:
+    if num_classes is not None and isinstance(classes, (list, tuple)) and len(classes) != num_classes:
         raise CheckpointError(f'{path}: a model of {len(classes)} classes, expected {num_classes}')
-    return checkpoint.get('state_dict', checkpoint)
+    if broken := [name for name, x in weights.items() if isinstance(x, Tensor) and x.isnan().any()]:
+        raise CheckpointError(
+            f'{path}: {len(broken)} of {len(weights)} entries hold NaN, for example {broken[0]}: its training failed'
+        )
+    return weights
 
 
 def _name(teacher: dict[str, Any]) -> str:

@@ -1,7 +1,7 @@
 """The distillation losses of one training: which tap each compares, through which connector, with which weight."""
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 from torch import Tensor, nn
@@ -34,10 +34,12 @@ class DistillationTerms(nn.Module):
 
     Args:
         losses: For each name a loss's config with ``on``, the tap that it compares, and optionally ``weight`` (1),
-            ``warmup`` (0), the epochs over which the weight rises, in the first to ``weight / warmup``, and
-            ``connector``, the config of an adapter of the student's feature, or a list of such, applied in turn.
+            ``warmup`` (0), the epochs over which the weight rises, in the first to ``weight / warmup``,
+            ``connector``, the config of an adapter of the student's feature, or a list of such, applied in turn, and
+            ``teacher``, which the algorithm reads.
         facts: Called with the name of an argument, one of :data:`FACTS`, and a tap, for every loss that takes the
-            argument and whose config does not state it. Its answer is passed on unless it is ``None``.
+            argument and whose config does not state it. Its answer is passed on unless it is ``None``. Or what to call,
+            by the name of the loss, where losses belong to several teachers.
 
     Attributes:
         taps: The tap of each loss.
@@ -48,7 +50,9 @@ class DistillationTerms(nn.Module):
         LossError: If a tap reads a list and its loss has no ``takes_lists = True``.
     """
 
-    def __init__(self, losses: Mapping[str, Mapping[str, Any]], facts: Facts | None = None) -> None:
+    def __init__(
+        self, losses: Mapping[str, Mapping[str, Any]], facts: Facts | Mapping[str, Facts] | None = None
+    ) -> None:
         super().__init__()
         tapped(losses)
         self.losses, self.connectors = nn.ModuleDict(), nn.ModuleDict()
@@ -57,10 +61,12 @@ class DistillationTerms(nn.Module):
         self.warmups: dict[str, int] = {}
         self.epoch = 0
         for name, config in losses.items():
-            self._add(name, dict(config), facts or (lambda key, tap: None))
+            own = facts.get(name) if isinstance(facts, Mapping) else facts
+            self._add(name, dict(config), own or (lambda key, tap: None))
 
     def _add(self, name: str, config: dict[str, Any], facts: Facts) -> None:
         self.taps[name] = config.pop('on')
+        config.pop('teacher', None)
         self.weights[name], self.warmups[name] = config.pop('weight', 1.0), config.pop('warmup', 0)
         connectors = config.pop('connector', [])
         connectors = [connectors] if isinstance(connectors, Mapping) else connectors
@@ -85,7 +91,11 @@ class DistillationTerms(nn.Module):
             )
 
     def forward(
-        self, student: Mapping[str, Feature], teacher: Mapping[str, Feature], target: Tensor | None
+        self,
+        student: Mapping[str, Feature],
+        teacher: Mapping[str, Feature],
+        target: Tensor | None,
+        names: Collection[str] | None = None,
     ) -> dict[str, Tensor]:
         """The weighted parts ``NAME.loss...`` of every loss.
 
@@ -93,12 +103,14 @@ class DistillationTerms(nn.Module):
             student: What the student's taps read, by tap.
             teacher: The same of the teacher.
             target: Labels ``[N]`` or label maps ``[N, H, W]``.
+            names: The losses to evaluate, those of this teacher; ``None`` for all.
 
         Raises:
             LossError: If a loss returns a part that would not be trained on.
         """
         losses: dict[str, Tensor] = {}
-        for name, tap in self.taps.items():
+        for name in self.taps if names is None else names:
+            tap = self.taps[name]
             if isinstance(student[tap], list) or isinstance(teacher[tap], list):
                 self._expect_lists(name, self.losses[name])
             ours, theirs = (_match_labels(tap, features[tap], target) for features in (student, teacher))
@@ -109,6 +121,10 @@ class DistillationTerms(nn.Module):
             weight = self.weights[name] * min((self.epoch + 1) / max(self.warmups[name], 1), 1.0)
             losses |= {f'{name}.{key}': weight * part for key, part in parts.items()}
         return losses
+
+    def only(self, names: Collection[str]) -> nn.ModuleList:
+        """The modules of some of the losses."""
+        return nn.ModuleList(part for name in names for part in (self.losses[name], self.connectors[name]))
 
     @property
     def heads(self) -> tuple[str, ...]:

@@ -12,6 +12,7 @@ import torch
 from torch import nn
 
 from fdkd.distill.taps import TapReader
+from fdkd.models.foreign import ForeignModel
 
 #: Submodules of one class share the number of graphs that Dynamo compiles for them; its own limit is 8.
 _GRAPHS_PER_CLASS = 256
@@ -19,6 +20,8 @@ _GRAPHS_PER_CLASS = 256
 
 def compile_networks(algorithm: nn.Module, options: dict[str, Any]) -> Callable[[], None]:
     """Compiles the student, and the teacher where there is one, each between its taps, while the algorithm trains.
+
+    Networks of other libraries stay as they are: their models read inside them in every pass.
 
     In evaluation mode the algorithm runs what it ran before, so scores of given weights do not depend on it.
 
@@ -31,7 +34,9 @@ def compile_networks(algorithm: nn.Module, options: dict[str, Any]) -> Callable[
     """
     torch._dynamo.config.recompile_limit = max(torch._dynamo.config.recompile_limit, _GRAPHS_PER_CLASS)
     readers = [value for value in vars(algorithm).values() if isinstance(value, TapReader)]
+    readers += [teacher.reader for teacher in getattr(algorithm, 'teachers', {}).values()]
     networks = [reader.model for reader in readers] or [algorithm.student]
+    networks = [network for network in networks if not isinstance(network, ForeignModel)]
     tapped = {module for reader in readers for module in _tapped(reader)}
     parts = list(dict.fromkeys(part for network in networks for part in between_taps(network, tapped)))
     before = [vars(part).get('forward') for part in parts]

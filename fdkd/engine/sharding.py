@@ -87,7 +87,11 @@ class ShardTeacherHook(Hook):
         ranks = self.ranks or processes
         if not isinstance(algorithm, CrossModalDistiller):
             raise ConfigError(f'ShardTeacherHook: {type(algorithm).__name__} has no frozen teacher; leave the hook out')
-        if getattr(algorithm, 'teacher_cache', None) is not None:
+        if len(algorithm.teachers) > 1:
+            raise ConfigError(
+                f'ShardTeacherHook: there are several teachers ({", ".join(algorithm.teachers)}), and it shards one'
+            )
+        if algorithm.teacher_cache is not None:
             raise ConfigError(
                 'ShardTeacherHook: all ranks have to run the teacher together, but its cache lets each run it when it '
                 'lacks something; leave out the hook or --cache-teacher'

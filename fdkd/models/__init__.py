@@ -5,6 +5,11 @@ from fdkd.models.classifier import Classifier
 from fdkd.models.huggingface import HuggingFaceInit
 from fdkd.models.imagenet import ImageNetInit
 from fdkd.models.preprocessor import MultimodalPreprocessor, Normalizer
+from fdkd.models.pretrained import install_safe_loading
+from fdkd.models.stored_features import StoredFeatures
+from fdkd.models.timm_model import TimmModel
+from fdkd.models.torchvision_model import TorchvisionModel
+from fdkd.models.transformers_model import TransformersModel
 
 __all__ = [
     'Classifier',
@@ -14,5 +19,11 @@ __all__ = [
     'MultimodalPreprocessor',
     'Normalizer',
     'ResNet18',
+    'StoredFeatures',
+    'TimmModel',
+    'TorchvisionModel',
     'TransformerText',
+    'TransformersModel',
 ]
+
+install_safe_loading()  # whatever a model's config names is read through MMEngine

@@ -80,9 +80,10 @@ class Classifier(BaseModule):
         if mode == 'tensor':
             return logits
         if mode == 'loss':
-            return {'loss_ce': _cross_entropy(logits, torch.stack([sample.gt_label for sample in data_samples]))}
+            target = torch.stack([sample.gt_label for sample in data_samples])
+            return {'loss_ce': mean_cross_entropy(logits, target, UNLABELLED)}
         if mode == 'predict':
-            return _write_predictions(logits, data_samples)
+            return write_predictions(logits, data_samples)
         raise ValueError(f"mode {mode!r}: expected 'tensor', 'loss' or 'predict'")
 
     def _logits(self, inputs: Tensor) -> Tensor:
@@ -92,13 +93,20 @@ class Classifier(BaseModule):
         return self.head(self.dropout(self.pool(self.backbone.activation(before), samples)))
 
 
-def _cross_entropy(logits: Tensor, target: Tensor) -> Tensor:
-    """A sum over a count, since the mean over no labelled sample is NaN."""
-    total = cross_entropy(logits.float(), target, ignore_index=UNLABELLED, reduction='sum')
-    return total / (target != UNLABELLED).sum().clamp_min(1)
+def mean_cross_entropy(logits: Tensor, target: Tensor, ignored: int) -> Tensor:
+    """A sum over a count, since the mean over nothing that is labelled is NaN.
+
+    Args:
+        logits: ``[N, K]``, or ``[N, K, H, W]``.
+        target: ``[N]``, or ``[N, H, W]``.
+        ignored: The label of what does not count.
+    """
+    total = cross_entropy(logits.float(), target, ignore_index=ignored, reduction='sum')
+    return total / (target != ignored).sum().clamp_min(1)
 
 
-def _write_predictions(logits: Tensor, data_samples: list[ClassSample]) -> list[ClassSample]:
+def write_predictions(logits: Tensor, data_samples: list[ClassSample]) -> list[ClassSample]:
+    """Gives each sample the softmax of its row of the logits ``[N, K]`` as ``pred_scores``, and ``pred_label``."""
     scores = logits.float().softmax(1)
     for sample, row, label in zip(data_samples, scores, scores.argmax(1), strict=True):
         sample.pred_scores, sample.pred_label = row, label

@@ -9,7 +9,7 @@ from mmengine.structures import BaseDataElement
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pad_sequence
 
-from fdkd.errors import DataError
+from fdkd.errors import ConfigError, DataError
 from fdkd.labels import VOID
 from fdkd.models.padding import PADDING
 from fdkd.registry import MODELS
@@ -23,6 +23,9 @@ class Normalizer(nn.Module):
         std: Per channel, above 0.
         clip: Lowest and highest value kept; ``None`` keeps all.
         hole: The value that marks a missing measurement; ``None`` for sensors without holes.
+
+    Raises:
+        ConfigError: If ``mean`` and ``std`` are of different lengths, or a ``std`` is not above 0.
     """
 
     def __init__(
@@ -33,12 +36,24 @@ class Normalizer(nn.Module):
         hole: float | None = None,
     ) -> None:
         super().__init__()
+        if len(mean) != len(std) or not all(value > 0 for value in std):
+            raise ConfigError(f'mean={list(mean)}, std={list(std)}: expected as many of each, and every std above 0')
         self.register_buffer('mean', torch.tensor(mean).view(-1, 1, 1), persistent=False)
         self.register_buffer('std', torch.tensor(std).view(-1, 1, 1), persistent=False)
         self.clip, self.hole = clip, hole
 
     def forward(self, x: Tensor) -> Tensor:
-        """Normalises ``[..., C, H, W]`` (images, frames of clips) of any dtype to float32."""
+        """Normalises ``[..., C, H, W]`` (images, frames of clips) of any dtype to float32.
+
+        Raises:
+            DataError: If there are other channels than means; a single mean serves any number of them.
+        """
+        channels = len(self.mean)
+        if x.ndim < 3 or channels not in (1, x.shape[-3]):
+            raise DataError(
+                f'a batch of the shape {tuple(x.shape)} cannot be normalised by {channels} means, one a channel: '
+                'correct data_preprocessor.modalities, or the data'
+            )
         raw = x.float()
         clipped = raw if self.clip is None else raw.clamp(*self.clip)
         normalized = (clipped - self.mean) / self.std

@@ -83,3 +83,9 @@ def test_a_loss_named_as_the_teacher_is_refused():
 def test_weights_for_the_teacher_are_refused():
     with pytest.raises(ConfigError, match=r'from scratch: leave out teacher\.pth'):
         mutual(teacher=dict(modality='visual', model=network(3), checkpoint='teacher.pth'))
+
+
+@pytest.mark.parametrize('loss', [dict(type='OFDLoss', on='feat'), dict(type='FreeKDLoss', on='map')])
+def test_losses_made_for_a_trained_teacher_are_refused(loss):
+    with pytest.raises(ConfigError, match=f"'kd': {loss['type']} takes what it compares from a trained teacher"):
+        mutual(kd=loss)

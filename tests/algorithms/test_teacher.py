@@ -102,3 +102,16 @@ def test_a_file_without_metadata_is_refused_by_its_shapes(tmp_path, depth_model)
     teacher = {'modality': 'depth', 'model': scratch('depth'), 'checkpoint': path}
     with pytest.raises(CheckpointError, match=r'\(64, 3, 7, 7\), expected \(64, 1, 7, 7\)'):
         build_teacher(teacher, depth_model)
+
+
+@pytest.mark.parametrize('content', [{'state_dict': None}, {'state_dict': [1]}, {3: torch.ones(1)}, {'meta': 'x'}])
+def test_what_holds_no_weights_by_name_is_refused(content, tmp_path):
+    torch.save(content, tmp_path / 'odd.pth')
+    with pytest.raises(CheckpointError, match=r'odd.pth: holds no weights by name'):
+        student_weights(tmp_path / 'odd.pth', 'depth')
+
+
+def test_weights_of_a_training_that_failed_are_refused(tmp_path):
+    torch.save({'a': torch.ones(2), 'b': torch.tensor([1.0, float('nan')])}, tmp_path / 'nan.pth')
+    with pytest.raises(CheckpointError, match=r'nan.pth: 1 of 2 entries hold NaN, for example b'):
+        student_weights(tmp_path / 'nan.pth', 'depth')

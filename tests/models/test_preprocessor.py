@@ -8,7 +8,7 @@ from mmseg.structures import SegDataSample
 from torchvision.transforms.v2 import functional
 
 from fdkd.datasets.class_sample import ClassSample
-from fdkd.errors import DataError
+from fdkd.errors import ConfigError, DataError
 from fdkd.models import MultimodalPreprocessor, Normalizer
 from fdkd.registry import MODELS
 from tests.support.pairs import ALONE, BOTH, network
@@ -188,3 +188,19 @@ def test_distillation_with_channels_innermost_computes_the_same():
         assert last == [memory_format is torch.channels_last] * 3
         found.append({**{name: value.detach() for name, value in parts.items()}, 'gradient': weight.grad})
     torch.testing.assert_close(*found, rtol=1e-9, atol=1e-12)
+
+
+@pytest.mark.parametrize('shape', [(2, 4, 6, 6), (2, 5, 4, 6, 6), (3, 6)])
+def test_other_channels_than_means_are_refused(shape):
+    with pytest.raises(DataError, match='cannot be normalised by 3 means'):
+        Normalizer(**RGB)(torch.zeros(shape))
+
+
+def test_one_mean_serves_all_channels():
+    assert Normalizer(mean=[1.0], std=[2.0])(torch.ones(2, 5, 4, 4)).eq(0).all()
+
+
+@pytest.mark.parametrize(('mean', 'std'), [([1, 2], [1]), ([1], [0]), ([1], [-1]), ([1], [float('nan')])])
+def test_constants_that_normalise_nothing_are_refused(mean, std):
+    with pytest.raises(ConfigError, match='as many of each, and every std above 0'):
+        Normalizer(mean, std)

@@ -68,11 +68,11 @@ class FourierDecoupler(nn.Module):
     ) -> None:
         super().__init__()
         if axes not in (None, 'channel', 'temporal', 'spatial'):
-            raise ValueError(f"axes={axes!r}, expected 'channel', 'temporal', 'spatial' or None")
+            raise LossError(f"axes={axes!r}, expected 'channel', 'temporal', 'spatial' or None")
         if not 0 <= cutoff <= 1:
-            raise ValueError(f'cutoff={cutoff}, expected a fraction of Nyquist from 0 to 1')
+            raise LossError(f'cutoff={cutoff}, expected a fraction of Nyquist from 0 to 1')
         if mask not in ('square', 'radial'):
-            raise ValueError(f"mask={mask!r}, expected 'square' or 'radial'")
+            raise LossError(f"mask={mask!r}, expected 'square' or 'radial'")
         self.axes, self.cutoff, self.mask, self.keep_dc = axes, cutoff, mask, keep_dc
 
     def dims(self, x: Tensor) -> tuple[int, ...]:

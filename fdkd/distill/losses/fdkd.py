@@ -155,7 +155,7 @@ class FDKDLoss(nn.Module):
                 'for dense prediction set align=False, band_task=False'
             )
         if reduction not in ('mean', 'batchmean'):
-            raise ValueError(f"reduction={reduction!r}, expected 'mean' or 'batchmean'")
+            raise LossError(f"reduction={reduction!r}, expected 'mean' or 'batchmean'")
         self.decoupler = FourierDecoupler(keep_dc=not scale) if decoupler is None else DECOUPLERS.build(dict(decoupler))
         self.lambdas = {'low': lambda_low, 'high': lambda_high}
         self.freq, self.scale, self.log, self.reduction = freq, scale, log, reduction

@@ -69,7 +69,7 @@ def partial_l2(student: Tensor, teacher: Tensor) -> Tensor:
     r"""Squared distance without the values where the student is below a teacher that is not positive.
 
     .. math::
-        \frac1N \sum_i \begin{cases} 0 & s_i \le t_i \le 0 \\ (s_i - t_i)^2 & \text{otherwise} \end{cases}
+        \frac1N \sum_i \big[ s_i > t_i \text{ or } t_i > 0 \big] \, (s_i - t_i)^2
 
     A sum over channels and positions, as in the paper, and a mean over the batch.
 

@@ -43,11 +43,12 @@ class TransformerText(BaseModule):
             )
         pad = getattr(config, 'pad_token_id', None)
         self.pad: int = 0 if pad is None else pad
-        self.model = without_pooler(AutoModel.from_config(config, dtype=torch.float32))
+        network = AutoModel.from_config(config, dtype=torch.float32, trust_remote_code=False)
+        self.model = without_pooler(network)
         # MMEngine would call the network's own init_weights after init_cfg; nothing promises that it keeps weights
         self.model.is_init = True
         self.channels: int = config.hidden_size
-        self.longest: int | None = getattr(config, 'max_position_embeddings', None)
+        self.longest = _longest(self.model, getattr(config, 'max_position_embeddings', None))
         self.activation = nn.Identity()
         layers: int = config.num_hidden_layers
         quarters = min(4, layers)
@@ -75,3 +76,10 @@ class TransformerText(BaseModule):
         for state, layer in zip(self.states, self._stage_layers, strict=True):
             first = state(outputs.hidden_states[layer][:, 0])
         return first
+
+
+def _longest(model: nn.Module, positions: int | None) -> int | None:
+    """Tokens of the longest text: RoBERTa and its kin count positions from beyond the padding's."""
+    table = getattr(getattr(model, 'embeddings', None), 'position_embeddings', None)
+    padding = getattr(table, 'padding_idx', None)
+    return positions if positions is None or padding is None else positions - padding - 1

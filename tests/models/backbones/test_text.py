@@ -119,6 +119,15 @@ def test_texts_longer_than_the_model_reads_are_refused(backbone):
         backbone(torch.full((1, 21), 5))
 
 
+def test_roberta_reads_fewer_tokens_than_it_has_positions(tmp_path):
+    """Its first position follows that of the padding, here 1."""
+    RobertaConfig(**SIZES, max_position_embeddings=20, pad_token_id=1).save_pretrained(tmp_path)
+    backbone = TransformerText(str(tmp_path))
+    assert backbone(torch.full((1, 18), 5)).shape == (1, 16)
+    with pytest.raises(DataError, match='texts of 19 tokens, the model reads 18: lower max_length'):
+        backbone(torch.full((1, 19), 5))
+
+
 @pytest.mark.parametrize(
     ('config', 'kind'),
     [
