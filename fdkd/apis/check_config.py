@@ -18,10 +18,11 @@ from fdkd.apis.validate import dataset_classes, find_values
 from fdkd.check.apart import check_apart
 from fdkd.check.external import check_external, replace_text_models
 from fdkd.check.findings import Findings
-from fdkd.check.inputs import SMALL, Plan, generated_batch
-from fdkd.check.reading import complete_teacher, read_config
+from fdkd.check.inputs import SMALL, Plan, generated_batch, own_loaders
+from fdkd.check.reading import complete_teachers, named_teachers, read_config
 from fdkd.check.sections import check_sections
 from fdkd.check.step import run_step
+from fdkd.check.structure import misplaced
 from fdkd.check.table import described, summary
 from fdkd.engine.console import shorten_console
 from fdkd.errors import ConfigError
@@ -84,10 +85,12 @@ def check_configs(
         What was found in each.
 
     Raises:
-        ConfigError: If the folder of ``json`` does not exist.
+        ConfigError: If the folder of ``json`` does not exist, or it is one itself.
     """
     if json and not Path(json).absolute().parent.is_dir():
         raise ConfigError(f'--json {json}: there is no such folder')
+    if json and Path(json).is_dir():
+        raise ConfigError(f'--json {json}: a folder, expected the name of a file')
     shorten_console(MMLogger.get_current_instance())
     columns = SpinnerColumn(), '{task.description}', BarColumn(), MofNCompleteColumn(), TimeElapsedColumn()
     checked = []
@@ -113,11 +116,12 @@ def check_configs(
 def _check(
     cfg: Config, options: RunOptions, found: Findings, folder: Path, quick: bool, say: Callable[[str], None]
 ) -> None:
-    if not isinstance(cfg.get('model'), dict):
-        return  # validation has said so
-    complete_teacher(cfg, options, found)
+    if cfg.get('model') is None or misplaced(cfg):
+        found.note('nothing was built, since parts are missing or misplaced')
+        return
+    complete_teachers(cfg, options, found)
     check_external(cfg, found)
-    if isinstance(teacher := cfg.model.get('teacher'), dict):
+    for teacher in named_teachers(cfg.model).values():
         teacher.setdefault('checkpoint', None)
     say('building')
     check_sections(cfg, found)
@@ -139,6 +143,9 @@ def _step(cfg: Config, batch: dict[str, Any] | None, found: Findings) -> None:
             run_step(cfg, batch, attempt)
             _take(found, attempt)
             return
+        if 'teachers' in cfg.model:  # which are not taken apart
+            _take(found, attempt)
+            return
     before = len(found.mistakes)
     rest = check_apart(cfg, batch, found)
     if batch is not None and len(found.mistakes) == before:
@@ -155,12 +162,12 @@ def _take(found: Findings, attempt: Findings) -> None:
         setattr(found, name, getattr(attempt, name))
 
 
-def _batch(cfg: Config, found: Findings, quick: bool) -> dict[str, Any]:
-    """A batch for the training of ``cfg``."""
+def _batch(cfg: Config, found: Findings, quick: bool) -> dict[str, Any] | None:
+    """A batch for the training of ``cfg``; ``None`` where it cannot be made up."""
     if quick:
         _shrink(cfg)
     model, loader = cfg.model, cfg.train_dataloader
-    sides = [model.get('student', model), *([model.teacher] if 'teacher' in model else [])]
+    sides = [model.get('student', model), *named_teachers(model).values()]
     modalities = list(dict.fromkeys(side['modality'] for side in sides))
     known = dataset_classes(cfg)
     counts = [number for _, number in find_values(model, 'num_classes', 'model') if number is not None]
@@ -170,6 +177,11 @@ def _batch(cfg: Config, found: Findings, quick: bool) -> dict[str, Any]:
         if step.get('type') in ('LoadArray', 'fdkd.LoadArray') and step.get('modality') in modalities:
             shape = (channels[step.modality], *SMALL)
             found.note(f'the shape of {step.modality} cannot be told without data; checked with {shape}')
+    if own := own_loaders(loader.dataset.pipeline, modalities):
+        found.note(
+            f'{", ".join(own)}: what a loading step of your own reads cannot be made up, so that no step was run'
+        )
+        return None
     samples = min(SAMPLES, loader.get('batch_size', SAMPLES))
     return generated_batch(loader.dataset.pipeline, Plan(modalities, classes, channels, quick), samples)
 

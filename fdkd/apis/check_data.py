@@ -123,5 +123,7 @@ def _check_outputs(paths: list[Path], root: str) -> None:
         folder = path.absolute().parent
         if not folder.is_dir():
             raise ConfigError(f'{path}: its folder does not exist')
+        if path.is_dir():
+            raise ConfigError(f'{path}: a folder, expected the name of a file')
         if root and folder.resolve().is_relative_to(Path(root).resolve()):
             raise ConfigError(f'{path}: within the data ({root}), where nothing is written; choose another folder')

@@ -1,15 +1,22 @@
 """Command lines: the options that tools share, and errors without tracebacks."""
 
 import argparse
+import os
+import select
+import signal
 import sys
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import fields
 
 from mmengine.config import DictAction
+from mmengine.dist import is_distributed, is_main_process
 
-from fdkd.apis.options import CACHES, PRECISIONS, RunOptions
+from fdkd.apis.failures import in_one_line
+from fdkd.apis.options import CACHES, ON_ERROR, PRECISIONS, RunOptions
+from fdkd.engine.interruption import STOPPED, Interrupted
 from fdkd.engine.launch import leave_distributed
-from fdkd.errors import FdkdError
+from fdkd.engine.rank_failure import another_failed, fail, leave_at_once
 
 LAUNCHERS = ('none', 'pytorch', 'slurm', 'mpi')
 #: Where ``--cache-teacher`` keeps features.
@@ -29,12 +36,16 @@ def add_run_options(parser: argparse.ArgumentParser, training: bool = True) -> N
         parser.add_argument('--batch-size', type=positive, help='training samples per step and process')
         parser.add_argument('--pretrained', metavar='FILE|none', help="ImageNet weights; 'none' trains from scratch")
         parser.add_argument('--seed', type=whole, help='seed of initialisation, order and augmentation')
+        parser.add_argument(
+            '--on-error', choices=ON_ERROR,
+            help='whether a training sample that cannot be read stops the training (raise) or is replaced (skip)',
+        )  # fmt: skip
         _add_speed_options(parser)
     parser.add_argument('--launcher', choices=LAUNCHERS, default='none', help='what started this process')
     parser.add_argument('--unsafe-checkpoint', action='store_true', help='unpickle checkpoints that you trust fully')
     parser.add_argument(
         '--cfg-options', nargs='+', action=KeyValue, default={}, metavar='KEY=VALUE',
-        help="any other change, by dotted path; reaches this config alone, not its teacher's",
+        help="any other change, by dotted path; of these only look_at_every_step reaches the teacher's config",
     )  # fmt: skip
     parser.add_argument('--local-rank', type=int, help=argparse.SUPPRESS)
 
@@ -95,9 +106,12 @@ class KeyValue(DictAction):
         values: Sequence[str],
         option_string: str | None = None,
     ) -> None:
-        if wrong := [text for text in values if '=' not in text]:
+        if wrong := [text for text in values if not text.partition('=')[0] or '=' not in text]:
             raise argparse.ArgumentError(self, f'{wrong[0]!r}, expected KEY=VALUE')
-        super().__call__(parser, namespace, values, option_string)
+        try:
+            super().__call__(parser, namespace, values, option_string)
+        except AssertionError as error:  # brackets that do not match
+            raise argparse.ArgumentError(self, f'{" ".join(values)!r}: {error}') from error
 
 
 def parse_size(text: str) -> tuple[int, int]:
@@ -109,14 +123,56 @@ def parse_size(text: str) -> tuple[int, int]:
 
 
 def guarded(main: Callable[[], None]) -> None:
-    """Runs ``main``, to the end of all ranks; an expected failure becomes one message on stderr and exit status 1."""
+    """Runs ``main``, to the end of all ranks, and turns what ends it early into a message on stderr and a status.
+
+    That is 1 for an expected failure, which :func:`~fdkd.apis.failures.in_one_line` knows (mistakes, and what the
+    machine refuses), :data:`~fdkd.engine.interruption.STOPPED` for a training that a signal has stopped, 130 for Ctrl-C
+    elsewhere, and 141 where nobody reads what is printed any more. One of several ranks that fails waits for no other.
+    """
     try:
         main()
         leave_distributed()
-    except FdkdError as error:
-        sys.exit(f'error: {_own_words(error)}')
+    except Interrupted as stop:
+        _end(stop)
+    except KeyboardInterrupt:
+        print('stopped by Ctrl-C', file=sys.stderr)
+        sys.exit(128 + signal.SIGINT)
+    except Exception as error:
+        if isinstance(error, BrokenPipeError) and not _stdout_is_read():
+            sys.exit(128 + signal.SIGPIPE)
+        told = in_one_line(error)
+        if is_distributed():
+            fail(error) if told is None else leave_at_once(f'error: {told}', 1)
+        if told is None:
+            raise  # of a programming error only the traceback tells anything
+        sys.exit(f'error: {told}')
 
 
-def _own_words(error: FdkdError) -> str:
-    """The message itself; an error from a data loader's process comes wrapped in that process's traceback."""
-    return str(error).rpartition(f'{type(error).__name__}: ')[2].strip()
+def _end(stop: Interrupted) -> None:
+    """Ends a process that a signal has stopped: with all ranks, or where it was."""
+    # The first rank that ends makes srun and torchrun send SIGTERM to the others, which are to end with this status.
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    if not is_distributed():
+        print(stop, file=sys.stderr)
+    elif stop.together:
+        if is_main_process():
+            print(stop, file=sys.stderr)
+        leave_distributed()
+    elif another_failed():
+        leave_at_once('error: another rank has failed, whose own message says why', 1)
+    else:
+        if is_main_process():
+            time.sleep(1)  # with rank 0 goes the store that the others ask whether a rank has failed
+        leave_at_once(str(stop), STOPPED, failed=False)
+    sys.exit(STOPPED)
+
+
+def _stdout_is_read() -> bool:
+    """Whether anyone still reads what is printed; where nobody does, what is left for stdout goes nowhere."""
+    stdout = sys.stdout.fileno()
+    watch = select.poll()
+    watch.register(stdout, 0)  # which tells of errors alone
+    if not watch.poll(0):
+        return True
+    os.dup2(os.open(os.devnull, os.O_WRONLY), stdout)
+    return False

@@ -1,7 +1,6 @@
 """From a config file and options to the complete config of one run."""
 
 import hashlib
-import importlib.util
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,12 +11,16 @@ from mmengine.config import Config
 from mmengine.dist import get_world_size
 from mmengine.registry import init_default_scope
 
+from fdkd.algorithms.teacher import teacher_configs
 from fdkd.apis.options import RunOptions
+from fdkd.apis.tracking import add_trackers
 from fdkd.apis.validate import dataset_classes, validate
-from fdkd.datasets.fingerprint import data_hash
+from fdkd.datasets.fingerprint import data_hash, kinds_to_read
 from fdkd.engine.console import import_quietly
 from fdkd.engine.launch import from_rank_zero, wrapper_config
 from fdkd.errors import ConfigError
+from fdkd.models.foreign import is_foreign
+from fdkd.packaged import find_config, near_config
 
 #: What decides the weights that a training ends with; everything else may change without invalidating them.
 _HASHED_KEYS = (
@@ -40,6 +43,7 @@ NOT_HASHED = (
     'data_root',
     'cache',
     'cache_folder',
+    'on_error',  # a training that ends under 'raise' ends with the same weights under 'skip'
     'fused',
     'foreach',
 )
@@ -50,24 +54,33 @@ def load_config(path: str | Path, options: RunOptions) -> Config:
 
     Completed are: the modalities that each data loader reads (training: all that the algorithm needs, of which the
     teacher's, and beside a teacher the label, may be missing; evaluation: the student's alone), how their samples make
-    a batch (pinned, where there is a GPU), the number of classes of a ``Classifier``, TensorBoard curves where
-    TensorBoard is installed, ``data_hash`` (``None`` where the data are absent) and ``config_hash``.
+    a batch (pinned, where there is a GPU), the number of classes of a ``Classifier``, the trackers that
+    ``track`` names and TensorBoard where it is installed, ``data_hash`` (``None`` where the data are absent) and
+    ``config_hash``.
 
     Raises:
-        ConfigError: If the file is absent or cannot be read, or with every mistake that validation finds.
+        ConfigError: If the file is absent or cannot be read, with every mistake that validation finds, or if an
+            evaluation is to skip samples.
     """
     cfg = read_config_file(Path(path))
-    all_options(cfg, options).apply(cfg)
-    merge_changes(cfg, options.cfg_options)
     import_quietly('mmseg.datasets', 'mmseg.models')
     init_default_scope(cfg.get('default_scope', 'fdkd'))
+    try:
+        all_options(cfg, options).apply(cfg)
+    except (AttributeError, TypeError) as error:  # there is nothing where an option would be
+        fill_classes(cfg)
+        validate(cfg, str(path))
+        raise ConfigError(f'{path}: the options cannot be applied to it: {error}') from error
+    merge_changes(cfg, options.cfg_options)
     fill_classes(cfg)
     validate(cfg, str(path))
+    _refuse_skipping(cfg)
     choose_modalities(cfg)
-    _add_tensorboard(cfg)
+    add_trackers(cfg)
     cfg.model_wrapper_cfg = wrapper_config(cfg)
-    root = cfg.train_dataloader.dataset.get('data_root')
-    cfg.data_hash = from_rank_zero(data_hash, root) if root else None
+    dataset = cfg.train_dataloader.dataset
+    root, read = dataset.get('data_root'), kinds_to_read(dataset.get('pipeline'))
+    cfg.data_hash = from_rank_zero(data_hash, root, read) if root else None
     cfg.config_hash = config_hash(cfg)
     return cfg
 
@@ -87,20 +100,34 @@ def config_hash(cfg: Config) -> str:
     """Twelve hexadecimal digits that change with anything that decides the trained weights, the data included."""
     decisive = without({key: cfg.get(key) for key in (*_HASHED_KEYS, 'data_hash')}, NOT_HASHED)
     decisive['world_size'] = get_world_size()  # the total batch grows with it
+    if averaging := [hook for hook in (cfg.get('default_hooks') or {}).values() if _averages(hook)]:
+        decisive['averaging'] = averaging  # which custom_hooks have among them
     return hashlib.sha256(json.dumps(decisive, sort_keys=True, default=str).encode()).hexdigest()[:12]
 
 
+def _averages(hook: Any) -> bool:
+    kind = hook.get('type') if isinstance(hook, dict) else None
+    return getattr(kind, '__name__', str(kind)).rpartition('.')[2] == 'EMAHook'
+
+
 def read_config_file(path: Path) -> Config:
-    """The config in a file.
+    """The config in a file, which may also be one that comes with fdkd, see :func:`fdkd.packaged.find_config`.
 
     Raises:
         ConfigError: If the file is absent or does not run.
     """
+    path = find_config(path)
     if not path.is_file():
-        raise ConfigError(f'{path}: no such config file')
+        near = near_config(path)
+        raise ConfigError(f'{path}: no such config file' + (f'; did you mean {near}?' if near else ''))
     try:
         return Config.fromfile(path)
-    except Exception as error:  # a config is a program: whatever it raises is a mistake in it
+    except ImportError as error:  # of custom_imports; MMEngine adds the whole of sys.path
+        first = str(error).partition(',')[0].partition('\n')[0]
+        raise ConfigError(f'{path}: cannot be read: {first}: is its folder in PYTHONPATH?') from error
+    except (Exception, SystemExit) as error:  # a config is a program: whatever it raises is a mistake in it
+        if isinstance(error, UnboundLocalError) and error.__context__:  # MMEngine had no place for temporary files
+            error = error.__context__
         raise ConfigError(f'{path}: cannot be read: {type(error).__name__}: {error}') from error
 
 
@@ -119,10 +146,18 @@ def merge_changes(cfg: Config, changes: dict[str, Any]) -> None:
 
 
 def fill_classes(cfg: Config) -> None:
-    """Tells every ``Classifier`` the number of the data set's classes, where its config does not."""
+    """Tells models whose config does not say it the number of the data set's classes.
+
+    These are classifiers, features stored for one, and models of other libraries, of which a teacher with pretrained
+    weights keeps the classes of these.
+    """
     classes = dataset_classes(cfg)
-    for node in _nodes(cfg.get('model')):
-        if node.get('type') in ('Classifier', 'fdkd.Classifier') and classes is not None:
+    model = cfg.get('model') or {}
+    taught_by = [model.get('teacher'), model.get('teachers')] if isinstance(model, dict) else []
+    teachers = {id(node) for part in taught_by for node in _nodes(part)}
+    for node in _nodes(model) if classes is not None else ():
+        own = str(node.get('type')).removeprefix('fdkd.') in ('Classifier', 'StoredFeatures')
+        if own or (is_foreign(node) and not (node.get('pretrained') and id(node) in teachers)):
             node.setdefault('num_classes', len(classes))
 
 
@@ -137,7 +172,7 @@ def choose_modalities(cfg: Config) -> None:
     """Tells the loaders which modalities to read, and how their samples make a batch, where their configs do not."""
     model = cfg.model
     student = model.get('student', model)['modality']
-    taught_by = [model.teacher.modality] if 'teacher' in model else []
+    taught_by = list(dict.fromkeys(teacher['modality'] for teacher in teacher_configs(model).values()))
     for name, modalities in (('train', [student, *taught_by]), ('val', [student]), ('test', [student])):
         if loader := cfg.get(f'{name}_dataloader'):
             loader.dataset.setdefault('modalities', modalities)
@@ -147,10 +182,14 @@ def choose_modalities(cfg: Config) -> None:
         cfg.train_dataloader.dataset.setdefault('optional', [*taught_by, 'label'])
 
 
-def _add_tensorboard(cfg: Config) -> None:
-    backends = cfg.get('visualizer', {}).get('vis_backends')
-    if backends is not None and importlib.util.find_spec('tensorboard'):
-        backends.append({'type': 'TensorboardVisBackend'})
+def _refuse_skipping(cfg: Config) -> None:
+    """Figures over fewer samples than the test set has would not say so wherever they are quoted."""
+    for name in ('val_dataloader', 'test_dataloader'):
+        if (cfg.get(name) or {}).get('dataset', {}).get('on_error', 'raise') == 'skip':
+            raise ConfigError(
+                f"{name}.dataset.on_error='skip': an evaluation scores every sample or none; set it in "
+                'train_dataloader.dataset alone'
+            )
 
 
 def without(node: Any, keys: tuple[str, ...]) -> Any:

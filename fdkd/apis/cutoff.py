@@ -54,6 +54,10 @@ def cutoff(
     if split not in ('train', 'val'):
         raise ConfigError(f"split={split!r}: a cutoff is chosen on 'train' or 'val', nothing is tuned on test data")
     cfg = load_config(config, options := options or RunOptions())
+    if 'teachers' in cfg.model:
+        raise ConfigError(
+            f'{config}: has several teachers ({", ".join(cfg.model.teachers)}), and a cutoff is suggested for one'
+        )
     if 'teacher' not in cfg.model:
         raise ConfigError(f'{config}: trains one model alone; expected the config of a pair, student and teacher')
     name, loss = _frequency_loss(cfg)

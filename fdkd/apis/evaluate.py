@@ -13,6 +13,7 @@ from rich.progress import track
 from torch.utils.data import DataLoader, Dataset
 
 from fdkd.algorithms import Algorithm, SingleModality
+from fdkd.printable import printable
 
 
 class Evaluation(NamedTuple):
@@ -57,7 +58,7 @@ def evaluate(algorithm: Algorithm, loader: DataLoader, evaluator: dict, title: s
     """
     if is_main_process():
         for notice in getattr(loader.dataset, 'notices', ()):
-            print(f'{title}: {notice}')
+            print(f'{title}: {printable(notice)}')
     evaluation = Evaluator(evaluator)
     evaluation.dataset_meta = loader.dataset.metainfo
     algorithm.eval()

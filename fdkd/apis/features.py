@@ -17,13 +17,13 @@ from torch.utils.data import DataLoader
 from fdkd.algorithms import SingleModality
 from fdkd.algorithms.pairs import labels, on_device, paired_places, per_sample, select_rows
 from fdkd.algorithms.teacher import student_weights
-from fdkd.apis.config import all_options
 from fdkd.apis.options import RunOptions
-from fdkd.apis.teacher import complete_teacher
+from fdkd.apis.teacher import complete_teachers
 from fdkd.checkpoint import load_weights
 from fdkd.distill.taps import TapReader, resolve_taps
 from fdkd.distill.terms import Feature
 from fdkd.errors import ConfigError, DataError
+from fdkd.printable import printable
 
 Role = Literal['student', 'teacher']
 Split = Literal['train', 'val', 'test']
@@ -172,7 +172,7 @@ def split_loader(cfg: Config, split: Split, modalities: Sequence[str]) -> DataLo
     """The samples of a split in the data set's order, through the evaluation's pipeline, in some modalities.
 
     Training samples may lack what the config's training lets them lack, of several modalities; a control that mixes up
-    pairs in training is left out.
+    pairs in training is left out, and so is what repeats or keeps the views of training.
 
     Raises:
         ConfigError: If the config has no validation data but the test data.
@@ -189,7 +189,8 @@ def split_loader(cfg: Config, split: Split, modalities: Sequence[str]) -> DataLo
         optional = [part for part in training.get('optional', ()) if part in (*modalities, 'label')]
         loader.dataset = training
         loader.dataset.update(pipeline=pipeline, test_mode=True, optional=optional)
-        loader.dataset.pop('mispair', None)
+        for key in ('mispair', 'on_error', 'views', 'cache'):  # of training alone
+            loader.dataset.pop(key, None)
     loader.dataset.modalities = list(modalities)
     loader.num_workers, loader.persistent_workers = min(loader.num_workers, 2), False
     return Runner.build_dataloader(loader, seed=cfg.randomness.seed)
@@ -207,7 +208,7 @@ def feature_batches(models: Sequence[TrainedModel], loader: DataLoader, title: s
         title: What the progress bar says.
     """
     for notice in getattr(loader.dataset, 'notices', ()):
-        print(f'{title}: {notice}')
+        print(f'{title}: {printable(notice)}')
     for raw in track(loader, title, transient=True):
         with torch.no_grad():
             batch = models[0].algorithm.data_preprocessor(raw, False)
@@ -233,10 +234,14 @@ def _read(models: Sequence[TrainedModel], inputs: dict[str, Tensor], samples: li
 def _model_config(cfg: Config, role: Role, options: RunOptions) -> Config:
     if role == 'student':
         return cfg.model.get('student', cfg.model)
+    if 'teachers' in cfg.model:
+        raise ConfigError(
+            f'{cfg.filename}: has several teachers ({", ".join(cfg.model.teachers)}), and this is made for one'
+        )
     if 'teacher' not in cfg.model:
         raise ConfigError(f'{cfg.filename}: trains a {cfg.model.type}, which has no teacher')
     cfg = copy.deepcopy(cfg)
-    complete_teacher(cfg, all_options(cfg, options).for_teacher())
+    complete_teachers(cfg, options)
     return cfg.model.teacher
 
 

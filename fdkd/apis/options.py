@@ -2,18 +2,22 @@
 
 import difflib
 from dataclasses import dataclass, field, fields, replace
+from pathlib import Path
 from typing import Any
 
 import torch
 from mmengine.config import Config, ConfigDict
 
 from fdkd.algorithms.distiller import CrossModalDistiller
-from fdkd.datasets.base import CACHES
+from fdkd.datasets.base import CACHES, ON_ERROR
 from fdkd.errors import ConfigError
+from fdkd.models.foreign import is_foreign
 from fdkd.registry import ALGORITHMS
 
 #: The precisions of ``--amp-dtype``.
 PRECISIONS = ('bf16', 'fp16')
+#: The least that a number may be.
+_LEAST = {'epochs': 1, 'batch_size': 1, 'accumulate': 1, 'views': 1, 'seed': 0, 'workers': 0}
 
 
 @dataclass(frozen=True)
@@ -37,11 +41,12 @@ class RunOptions:
         compile: Compile the parts of the networks between taps with ``torch.compile``, for training.
         accumulate: Batches whose gradients make one step.
         cache: Keep what the deterministic first steps of the training pipeline yield, in ``'ram'`` or on ``'disk'``.
+        on_error: What an unreadable training sample does: ``'raise'``, or ``'skip'`` (docs/check_data.md).
         workers: Processes that load data.
         cache_teacher: Folder to keep the frozen teacher's features in; does not reach the teacher's config.
         views: Let the augmentation of the frozen teacher's view repeat after so many epochs; does not reach the
             teacher's config.
-        cfg_options: Any key by dotted path; does not reach the teacher's config.
+        cfg_options: Any key by dotted path; of these only ``look_at_every_step`` reaches the teacher's config.
     """
 
     data_root: str | None = None
@@ -56,6 +61,7 @@ class RunOptions:
     compile: bool = False
     accumulate: int | None = None
     cache: str | None = None
+    on_error: str | None = None
     workers: int | None = None
     cache_teacher: str | None = None
     views: int | None = None
@@ -65,20 +71,25 @@ class RunOptions:
         """These options, and where one says nothing, what ``defaults`` (a config's ``run_options``) says.
 
         Raises:
-            ConfigError: If ``defaults`` holds an unknown option; ``source`` names the config in the message.
+            ConfigError: If ``defaults`` holds an unknown option, or a number that cannot be meant; ``source`` names the
+                config in the message.
         """
+        if not isinstance(defaults, dict):
+            raise ConfigError(f'{source}: run_options: {defaults!r}, expected a dictionary')
         names = [entry.name for entry in fields(self)]
         for name in defaults:
             if name not in names:
                 near = difflib.get_close_matches(name, names, n=1)
                 hint = f'did you mean {near[0]}?' if near else f'the options are {", ".join(names)}'
                 raise ConfigError(f'{source}: run_options.{name}: no such option; {hint}')
+        _check_numbers(defaults, source)
         said = {name for name in names if getattr(self, name) not in (None, {}) and getattr(self, name) is not False}
         return replace(self, **{name: value for name, value in defaults.items() if name not in said})
 
     def for_teacher(self) -> 'RunOptions':
         """What of these options reaches the config that trains the teacher."""
-        return replace(self, cache_teacher=None, views=None, cfg_options={})
+        shared = {key: value for key, value in self.cfg_options.items() if key == 'look_at_every_step'}
+        return replace(self, cache_teacher=None, views=None, cfg_options=shared)
 
     def apply(self, cfg: Config) -> None:
         """Changes ``cfg`` in place.
@@ -105,6 +116,7 @@ class RunOptions:
         if self.seed is not None:
             cfg.randomness.seed = self.seed
         if self.pretrained is not None:
+            _check_pretrained(self.pretrained)
             _replace_pretrained(cfg.model, self.pretrained)
         if self.text_model is not None:
             replace_text_model(cfg.model, self.text_model)
@@ -119,11 +131,24 @@ class RunOptions:
         if self.cache is not None:
             _expect('--cache', self.cache, CACHES)
             cfg.train_dataloader.dataset.cache = self.cache
+        if self.on_error is not None:
+            _expect('--on-error', self.on_error, ON_ERROR)
+            cfg.train_dataloader.dataset.on_error = self.on_error
         if self.cache_teacher is not None:
             _frozen_teacher(cfg, '--cache-teacher')
             cfg.default_hooks.teacher_cache = {'type': 'TeacherCacheHook', 'folder': str(self.cache_teacher)}
         if self.views is not None:
             cfg.train_dataloader.dataset.views = {_frozen_teacher(cfg, '--views').modality: self.views}
+
+
+def _check_numbers(options: dict[str, Any], source: str) -> None:
+    for name, least in _LEAST.items():
+        value = options.get(name)
+        if value is not None and (type(value) is not int or value < least):
+            raise ConfigError(f'{source}: run_options.{name}: {value!r}, expected a whole number of {least} or more')
+    size = options.get('size')
+    if size is not None and not (isinstance(size, (list, tuple)) and [type(n) for n in size] == [int, int]):
+        raise ConfigError(f'{source}: run_options.size: {size!r}, expected (width, height)')
 
 
 def _resize(pipeline: list[dict], size: tuple[int, int]) -> None:
@@ -145,8 +170,16 @@ def _stretch(cfg: Config, epochs: int) -> None:
             scheduler.end += epochs - before
 
 
-def _replace_pretrained(node: Any, pretrained: str) -> None:
-    """Points every ImageNet initialisation below ``node`` to a file, or removes all pretrained weights."""
+def _check_pretrained(pretrained: str) -> None:
+    if pretrained != 'none' and '://' not in pretrained and not Path(pretrained).is_file():
+        raise ConfigError(f"--pretrained {pretrained}: no such file; expected ImageNet weights, or 'none'")
+
+
+def _replace_pretrained(node: Any, pretrained: str, teaches: bool = False) -> None:
+    """Points every ImageNet initialisation below ``node`` to a file, or removes all pretrained weights.
+
+    A teacher of another library keeps its own, which are no start of a training but all that it knows.
+    """
     if isinstance(node, dict):
         init = node.get('init_cfg')
         kind = init.get('type') if isinstance(init, dict) else None
@@ -154,8 +187,10 @@ def _replace_pretrained(node: Any, pretrained: str) -> None:
             node['init_cfg'] = None
         elif kind == 'ImageNetInit':
             node['init_cfg'] = ConfigDict(init, checkpoint=pretrained)
-        for value in node.values():
-            _replace_pretrained(value, pretrained)
+        if pretrained == 'none' and not teaches and node.get('pretrained') and is_foreign(node):
+            node['pretrained'] = False
+        for key, value in node.items():
+            _replace_pretrained(value, pretrained, teaches or key in ('teacher', 'teachers'))
 
 
 def replace_text_model(node: Any, name: str) -> None:
@@ -195,4 +230,6 @@ def _frozen_teacher(cfg: Config, option: str) -> ConfigDict:
     algorithm = ALGORITHMS.get(cfg.model.type)
     if algorithm is None or not issubclass(algorithm, CrossModalDistiller):
         raise ConfigError(f'{option}: {cfg.model.type} has no frozen teacher; CrossModalDistiller has one')
+    if 'teachers' in cfg.model:
+        raise ConfigError(f'{option}: there are several teachers ({", ".join(cfg.model.teachers)}), it is made for one')
     return cfg.model.teacher

@@ -3,7 +3,6 @@
 import os
 import platform
 import shlex
-import subprocess
 import sys
 import time
 from datetime import datetime, timezone
@@ -13,23 +12,11 @@ from typing import Any
 import mmengine
 import torch
 
+from fdkd.commit import commit
 from fdkd.version import __version__
 
-
-def _commit() -> dict[str, Any]:
-    """The commit of the checkout that fdkd runs from, and whether tracked files differ from it; else ``None``."""
-    git = ['git', '--no-optional-locks', '-C', str(Path(__file__).parents[1])]
-    calls = (['rev-parse', '--show-prefix', 'HEAD'], ['status', '--porcelain', '-uno', ':/'])
-    try:
-        place, status = (subprocess.check_output([*git, *call], text=True, stderr=subprocess.DEVNULL) for call in calls)
-    except (OSError, subprocess.CalledProcessError):
-        place = status = ''
-    known = place.startswith('fdkd/\n')  # an installed copy may lie below another project's checkout
-    return {'commit': place.split()[1] if known else None, 'modified': bool(status) if known else None}
-
-
 #: Taken when the code is loaded: a checkout may be edited while a training runs that was started from it.
-_CODE, _START = _commit(), time.monotonic()
+_CODE, _START = commit(), time.monotonic()
 
 
 def environment() -> dict[str, Any]:

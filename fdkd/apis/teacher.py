@@ -1,20 +1,30 @@
-"""The teacher is part of the job: found where it was trained before, or trained first."""
+"""The teachers are part of the job: found where they were trained before, or trained first."""
 
 import copy
-from collections.abc import Callable
+import errno
+import fcntl
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from mmengine.config import Config
-from mmengine.dist import broadcast_object_list, is_main_process
+from mmengine.config import Config, ConfigDict
+from mmengine.dist import is_main_process
 
+from fdkd.algorithms.teacher import comes_trained, teacher_configs
 from fdkd.apis.config import all_options, load_config, run_name
 from fdkd.apis.options import RunOptions
 from fdkd.checkpoint import read_checkpoint
+from fdkd.engine.launch import from_rank_zero
 from fdkd.engine.runner import STUDENT_FILE
 from fdkd.errors import CheckpointError, ConfigError
+from fdkd.packaged import find_config
 
 #: Given in place of a checkpoint: a teacher with the random weights that a training from scratch would start with.
 UNTRAINED = 'untrained'
+_LOCK_FILE = '.teacher.lock'
+#: Seconds between two looks whether another job is done with a teacher.
+_PAUSE = 5.0
 
 
 def ensure_teacher(
@@ -24,68 +34,132 @@ def ensure_teacher(
     root: Path,
     train: Callable[[Path, RunOptions, Path], None],
 ) -> None:
-    """Fills ``cfg.model.teacher.checkpoint``: the given one, one that is already there, or one trained now.
+    """Fills the ``checkpoint`` of each teacher: the given one, one that is already there, or one trained now.
 
-    For :data:`UNTRAINED`, a control, it is ``None``, and all pretrained weights are taken off the teacher's model; its
-    weights then follow the run's seed.
+    For :data:`UNTRAINED`, a control, it is ``None``, and all pretrained weights are taken off the teachers' models;
+    their weights then follow the run's seed. It is ``None`` as well where the weights come with the teacher's model.
 
     A finished run of the teacher's config with the same options is found under ``root`` by the hash of everything that
     decides its weights: in the folder of a run that the user made, or in the one beside it that this function makes.
 
     Args:
         cfg: Config of the student's run.
-        options: Options of the run, which hold for the teacher too.
+        options: Options of the run, which hold for the teachers too.
         given: A checkpoint from the command line, or :data:`UNTRAINED`.
         root: Folder of all runs.
         train: Trains ``config`` with ``options`` into a folder; called on every rank.
 
     Raises:
-        ConfigError: If there is neither a checkpoint nor a config to train one with.
+        ConfigError: If there is neither a checkpoint nor a config to train one with, or a checkpoint is given and there
+            are several teachers.
     """
-    teacher = cfg.model.teacher
-    teacher_options = all_options(cfg, options).for_teacher()
-    teacher_cfg = complete_teacher(cfg, teacher_options)
+    configs = complete_teachers(cfg, options)
+    teachers = teacher_configs(cfg.model)
     if given == UNTRAINED:
-        _take_off_weights(cfg)
+        for teacher in teachers.values():
+            _take_off_weights(teacher)
         return
-    if given or teacher.get('checkpoint'):
-        teacher.checkpoint = str(given or teacher.checkpoint)
-        return
-    if teacher_cfg is None:
+    if given and len(teachers) > 1:
         raise ConfigError(
-            f'the teacher of modality {teacher.modality!r} has neither a checkpoint nor a config to train'
+            f'--teacher {given}: there are several teachers ({", ".join(teachers)}): name the file with --cfg-options '
+            f'model.teachers.{next(iter(teachers))}.checkpoint=FILE'
         )
+    for name, teacher in teachers.items():
+        if given or teacher.get('checkpoint'):
+            teacher.checkpoint = str(given or teacher.checkpoint)
+        elif configs[name] is not None:
+            teacher.checkpoint = _trained(teacher, configs[name], all_options(cfg, options).for_teacher(), root, train)
+        elif comes_trained(teacher):
+            teacher.checkpoint = None
+        else:
+            raise ConfigError(
+                f'the teacher of modality {teacher.modality!r} has neither a checkpoint nor a config to train'
+            )
+
+
+def _trained(
+    teacher: ConfigDict,
+    cfg: Config,
+    options: RunOptions,
+    root: Path,
+    train: Callable[[Path, RunOptions, Path], None],
+) -> str:
+    """The checkpoint of a finished run of ``cfg``, which is run where there is none."""
     name = run_name(teacher.config)
-    own_run, beside = root / name, root / f'{name}-{teacher_cfg.config_hash}'
-    found = [str(_finished(folder, teacher_cfg.config_hash)) for folder in (own_run, beside)]
-    broadcast_object_list(found)  # rank 0 decides, so that no rank trains alone
-    done = [path for path in found if path != 'None']
-    if not done:
-        if is_main_process():
-            print(f'no trained {teacher.modality} teacher of {teacher.config} yet: training it first, in {beside}')
-        train(Path(teacher.config), teacher_options, beside)
-        done = [str(beside / STUDENT_FILE)]
-    teacher.checkpoint = done[0]
+    own_run, whole, lossy = root / name, root / f'{name}-{cfg.config_hash}', root / f'{name}-{cfg.config_hash}-skip'
+    skips = options.on_error == 'skip'  # which the hash does not tell
+    beside = lossy if skips else whole
+    if (done := from_rank_zero(_first_finished, (own_run, whole, lossy), cfg.config_hash, skips)) is None:
+        with _turn(beside):  # a job that was before this one may have trained it meanwhile
+            if from_rank_zero(_finished, beside, cfg.config_hash, skips) is None:
+                if is_main_process():
+                    print(
+                        f'no trained {teacher.modality} teacher of {teacher.config} yet: training it first, in {beside}'
+                    )
+                train(Path(teacher.config), options, beside)
+        done = beside / STUDENT_FILE
+    return str(done)
 
 
-def complete_teacher(cfg: Config, options: RunOptions) -> Config | None:
-    """Fills ``cfg.model.teacher.model`` from the config that trains it.
+def _first_finished(folders: Sequence[Path], config_hash: str, skips: bool) -> Path | None:
+    return next(filter(None, (_finished(folder, config_hash, skips) for folder in folders)), None)
+
+
+@contextmanager
+def _turn(folder: Path) -> Iterator[None]:
+    """Waits until no other job trains in ``folder``, and keeps further ones waiting; a process that dies lets go."""
+    with ExitStack() as held:
+        if not from_rank_zero(_taken, folder, held):
+            if is_main_process():
+                print(f'another job trains the teacher in {folder}: waiting for it')
+            while not from_rank_zero(_taken, folder, held):  # ranks that waited for rank 0 alone would time out
+                time.sleep(_PAUSE)
+        yield
+
+
+def _taken(folder: Path, held: ExitStack) -> bool:
+    """Whether ``folder`` could be locked, which ``held`` undoes."""
+    folder.mkdir(parents=True, exist_ok=True)
+    lock = (folder / _LOCK_FILE).open('w')
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        lock.close()
+        return False
+    except OSError as error:  # a file system without locks
+        if error.errno not in (errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP):
+            raise
+    held.enter_context(lock)
+    return True
+
+
+def complete_teachers(cfg: Config, options: RunOptions) -> dict[str, Config | None]:
+    """Fills the ``model`` of each teacher from the config that trains it.
 
     Args:
         cfg: Config of the student's run.
-        options: Options of the teacher's run.
+        options: Options of that run.
 
     Returns:
-        The teacher's complete config, or ``None`` where ``cfg`` states its model.
+        Each teacher's complete config by name, or ``None`` where ``cfg`` states its model.
 
     Raises:
-        ConfigError: If the teacher's config does not exist or trains another modality.
+        ConfigError: If a teacher's config does not exist, trains a pair or another modality.
     """
-    teacher = cfg.model.teacher
+    options = all_options(cfg, options).for_teacher()
+    return {name: _complete(teacher, cfg, options) for name, teacher in teacher_configs(cfg.model).items()}
+
+
+def _complete(teacher: ConfigDict, cfg: Config, options: RunOptions) -> Config | None:
     if 'model' in teacher or 'config' not in teacher:
         return None
     teacher.config = str(locate(teacher.config, cfg.filename))
     teacher_cfg = load_config(teacher.config, options)
+    if 'student' in teacher_cfg.model:
+        raise ConfigError(
+            f'{teacher.config} trains a pair; expected a config that trains a model of modality {teacher.modality!r} '
+            'alone'
+        )
     if teacher_cfg.model.modality != teacher.modality:
         raise ConfigError(
             f'{teacher.config} trains a model of modality {teacher_cfg.model.modality!r}, expected {teacher.modality!r}'
@@ -94,13 +168,12 @@ def complete_teacher(cfg: Config, options: RunOptions) -> Config | None:
     return teacher_cfg
 
 
-def _take_off_weights(cfg: Config) -> None:
-    """Leaves the teacher neither a checkpoint nor pretrained weights.
+def _take_off_weights(teacher: ConfigDict) -> None:
+    """Leaves a teacher neither a checkpoint nor pretrained weights.
 
     Raises:
         ConfigError: If its model is not stated.
     """
-    teacher = cfg.model.teacher
     if 'model' not in teacher:
         raise ConfigError(f'--teacher {UNTRAINED}: the teacher of modality {teacher.modality!r} states no model')
     bare = Config({'model': copy.deepcopy(teacher.model)})  # the student's config may be the very same object
@@ -109,18 +182,30 @@ def _take_off_weights(cfg: Config) -> None:
 
 
 def locate(config: str, student_config: str) -> Path:
-    """The teacher's config: as written, or relative to a folder above the student's, such as the repository."""
+    """The teacher's config: as written, relative to a folder above the student's, or one that comes with fdkd."""
     folders = [Path(), *Path(student_config).resolve().parents]
     found = [folder / config for folder in folders if (folder / config).is_file()]
-    if not found:
+    packaged = find_config(config)
+    if not found and not packaged.is_file():
         raise ConfigError(f"{student_config}: the teacher's config {config} does not exist")
-    return found[0]
+    return found[0] if found else packaged
 
 
-def _finished(folder: Path, config_hash: str) -> Path | None:
+def _finished(folder: Path, config_hash: str, skips: bool = False) -> Path | None:
+    """The checkpoint of a run that is finished; one that lost samples counts for a job that ``skips`` them alone."""
     path = folder / STUDENT_FILE
     try:
-        meta = read_checkpoint(path).get('meta', {}) if path.is_file() else {}
-    except CheckpointError:
+        meta = read_checkpoint(path).get('meta') if path.is_file() else None
+    except CheckpointError as error:
+        if is_main_process():
+            print(f'{error}; it is not taken for a teacher')
         return None
-    return path if meta.get('finished') and meta.get('config_hash') == config_hash else None
+    mine = isinstance(meta, dict) and meta.get('finished') is True and meta.get('config_hash') == config_hash
+    if mine and meta.get('skipped') and not skips:
+        if is_main_process():
+            print(
+                f'{path}: trained without {meta["skipped"]} samples that could not be read; it is not taken for a '
+                'teacher (--on-error skip takes it)'
+            )
+        return None
+    return path if mine else None

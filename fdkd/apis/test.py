@@ -8,12 +8,12 @@ from mmengine.config import Config
 from mmengine.device import get_device
 
 from fdkd.algorithms import Algorithm, SingleModality, StudentWithHeads
-from fdkd.algorithms.teacher import checked_weights, student_weights
-from fdkd.apis.config import all_options, load_config
+from fdkd.algorithms.teacher import checked_weights, student_weights, teacher_configs
+from fdkd.apis.config import load_config
 from fdkd.apis.evaluate import evaluate, test_loader
 from fdkd.apis.options import RunOptions
 from fdkd.apis.report import present
-from fdkd.apis.teacher import complete_teacher
+from fdkd.apis.teacher import complete_teachers
 from fdkd.checkpoint import load_weights
 from fdkd.engine.launch import setup_distributed
 from fdkd.registry import ALGORITHMS
@@ -48,7 +48,9 @@ def test(
     setup_distributed(launcher)
     options = options or RunOptions()
     cfg = load_config(config, options)
-    algorithm = _with_heads(cfg, checkpoint, options, unsafe_checkpoint) or _alone(cfg, checkpoint, unsafe_checkpoint)
+    algorithm = _with_heads(cfg, checkpoint, options, unsafe_checkpoint) or student_alone(
+        cfg, checkpoint, unsafe_checkpoint
+    )
     algorithm.to(torch.device(get_device()))
     found = evaluate(algorithm, test_loader(cfg, algorithm.modality), cfg.test_evaluator, 'testing the student')
     about = {'epoch': Path(checkpoint).name, 'selection': 'checkpoint'}
@@ -56,7 +58,7 @@ def test(
     return present(cfg, {'student': algorithm}, {'student': found}, about, folder)
 
 
-def _alone(cfg: Config, checkpoint: str | Path, unsafe: bool) -> Algorithm:
+def student_alone(cfg: Config, checkpoint: str | Path, unsafe: bool) -> Algorithm:
     """The student and nothing else."""
     student = cfg.model.get('student', cfg.model)
     algorithm = SingleModality(student.modality, student.model, cfg.model.get('data_preprocessor'))
@@ -67,14 +69,15 @@ def _alone(cfg: Config, checkpoint: str | Path, unsafe: bool) -> Algorithm:
 
 def _with_heads(cfg: Config, checkpoint: str | Path, options: RunOptions, unsafe: bool) -> Algorithm | None:
     """The student with the classifiers that losses trained on its feature, where ``checkpoint`` holds such."""
-    if 'teacher' not in cfg.model:
+    if not (teachers := teacher_configs(cfg.model)):
         return None
     student = cfg.model.student
     weights = checked_weights(checkpoint, student.modality, student.model.get('num_classes'), unsafe)
     if not any(name.startswith('terms.') for name in weights):
         return None
-    complete_teacher(cfg, all_options(cfg, options).for_teacher())
-    cfg.model.teacher.checkpoint = None  # its architecture alone is asked: the classifiers fit its width
+    complete_teachers(cfg, options)
+    for teacher in teachers.values():
+        teacher.checkpoint = None  # its architecture alone is asked: the classifiers fit its width
     algorithm = StudentWithHeads(ALGORITHMS.build(cfg.model))
     own = tuple(f'{name}.' for name, _ in algorithm.named_children())  # a teacher that trains is saved beside them
     load_weights(algorithm, {name: x for name, x in weights.items() if name.startswith(own)}, checkpoint)

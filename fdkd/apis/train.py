@@ -7,11 +7,15 @@ from typing import Any
 from mmengine.dist import is_main_process
 from mmengine.registry import init_default_scope
 
-from fdkd.apis.config import all_options, load_config, run_name
+from fdkd.algorithms.teacher import teacher_configs
+from fdkd.apis.config import load_config, run_name
 from fdkd.apis.options import RunOptions
 from fdkd.apis.report import report
-from fdkd.apis.teacher import complete_teacher, ensure_teacher
-from fdkd.engine.launch import setup_distributed
+from fdkd.apis.teacher import complete_teachers, ensure_teacher
+from fdkd.apis.tracking import track_report, tracked
+from fdkd.apis.validate import refuse_unbuildable
+from fdkd.engine.interruption import stoppable
+from fdkd.engine.launch import restarted, setup_distributed
 from fdkd.engine.runner import Runner
 from fdkd.errors import ConfigError
 from fdkd.registry import ALGORITHMS
@@ -37,7 +41,8 @@ def train(
         work_dir: Where checkpoints, logs and results go; default ``work_dirs/FOLDER/NAME`` after the config.
         teacher: Checkpoint of the teacher to use instead of the config's, or ``'untrained'`` for one with random
             weights.
-        resume: Continue the run in ``work_dir`` from its newest checkpoint; starts anew where there is none.
+        resume: Continue the run in ``work_dir`` from its newest checkpoint; starts anew where there is none. A job
+            that its launcher started again, see :func:`~fdkd.engine.launch.restarted`, does so unasked.
         launcher: ``'none'``, ``'pytorch'``, ``'slurm'`` or ``'mpi'``.
         unsafe_checkpoint: Unpickle checkpoints without restriction.
 
@@ -46,22 +51,48 @@ def train(
 
     Raises:
         FdkdError: For every expected failure, see :mod:`fdkd.errors`.
+        Interrupted: If SIGTERM or SIGINT has stopped it; everything is saved.
     """
-    options = options or RunOptions()
     setup_distributed(launcher)
+    with stoppable():
+        return _train(
+            config,
+            options or RunOptions(),
+            work_dir=work_dir,
+            teacher=teacher,
+            resume=resume or restarted(),
+            launcher=launcher,
+            unsafe_checkpoint=unsafe_checkpoint,
+        )
+
+
+def _train(
+    config: str | Path,
+    options: RunOptions,
+    *,
+    work_dir: str | Path | None,
+    teacher: str | None,
+    resume: bool,
+    launcher: str,
+    unsafe_checkpoint: bool,
+) -> dict[str, Any]:
+    """What :func:`train` does once signals are watched."""
     cfg = load_config(config, options)
-    if 'teacher' in cfg.model and not ALGORITHMS.get(cfg.model.type).teacher_comes_trained:
+    refuse_unbuildable(cfg, str(config))
+    teachers = teacher_configs(cfg.model)
+    if teachers and not ALGORITHMS.get(cfg.model.type).teacher_comes_trained:
         if teacher:
             raise ConfigError(f'--teacher {teacher}: {cfg.model.type} trains its teacher from scratch')
-        complete_teacher(cfg, all_options(cfg, options).for_teacher())
-    elif 'teacher' in cfg.model:
+        complete_teachers(cfg, options)
+    elif teachers:
 
         def train_teacher(path: Path, teacher_options: RunOptions, folder: Path) -> None:
             train(path, teacher_options, work_dir=folder, resume=True, launcher=launcher)
             gc.collect()  # its runner is a cycle, which holds the loader's workers and their memory
 
         ensure_teacher(cfg, options, teacher, WORK_DIRS, train_teacher)
-        cfg.model.teacher.unsafe_checkpoint = unsafe_checkpoint
+        for entry in teachers.values():
+            entry.unsafe_checkpoint = unsafe_checkpoint
     elif teacher:
         raise ConfigError(f'--teacher {teacher}: {config} trains without a teacher')
     cfg.work_dir = str(work_dir or WORK_DIRS / run_name(config))
@@ -70,6 +101,11 @@ def train(
     init_default_scope(cfg.default_scope)
     runner = Runner.from_cfg(cfg)
     if is_main_process():
+        for notice in runner.algorithm.notices:
+            print(notice)
         print(f'{run_name(config)}: training for {cfg.train_cfg.max_epochs} epochs, everything goes to {cfg.work_dir}')
-    runner.train()
-    return report(runner)
+    with tracked(runner):
+        runner.train()
+        results = report(runner)
+        track_report(runner, results)
+    return results

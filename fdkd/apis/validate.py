@@ -5,30 +5,24 @@ import inspect
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from mmengine import registry as mmengine_registry
 from mmengine.config import Config
 from mmengine.registry import Registry
 from mmengine.utils import import_modules_from_strings
 from torch.utils.data import DataLoader
 
-from fdkd import registry as fdkd_registry
+from fdkd.algorithms.teacher import teacher_configs
+from fdkd.check.findings import Findings
+from fdkd.check.registries import PARTS, SECTIONS, registry_of
+from fdkd.check.sections import check_sections
+from fdkd.check.structure import misplaced
+from fdkd.check.value_types import wrong_types
+from fdkd.check.values import wrong_values
 from fdkd.errors import ConfigError
+from fdkd.models.foreign import is_foreign
 
-#: Which registry builds what stands below a top-level key.
-SECTIONS = {
-    'model': 'MODELS', 'train_dataloader': 'DATASETS', 'val_dataloader': 'DATASETS', 'test_dataloader': 'DATASETS',
-    'val_evaluator': 'METRICS', 'test_evaluator': 'METRICS', 'optim_wrapper': 'OPTIM_WRAPPERS', 'train_cfg': 'LOOPS',
-    'param_scheduler': 'PARAM_SCHEDULERS', 'default_hooks': 'HOOKS', 'custom_hooks': 'HOOKS',
-    'visualizer': 'VISUALIZERS', 'log_processor': 'LOG_PROCESSORS',
-}  # fmt: skip
-#: Keys within a section whose value another registry builds.
-PARTS = {
-    'sampler': 'DATA_SAMPLERS', 'pipeline': 'TRANSFORMS', 'optimizer': 'OPTIMIZERS', 'vis_backends': 'VISBACKENDS',
-    'losses': 'DISTILL_LOSSES', 'decoupler': 'DECOUPLERS', 'connector': 'CONNECTORS', 'init_cfg': 'WEIGHT_INITIALIZERS',
-}  # fmt: skip
 #: Keys that are taken off before the rest is passed to what a registry holds.
 _TAKEN_OFF = {
-    'DISTILL_LOSSES': {'on', 'weight', 'warmup', 'connector'}, 'PARAM_SCHEDULERS': {'convert_to_iter_based'},
+    'DISTILL_LOSSES': {'on', 'weight', 'warmup', 'connector', 'teacher'}, 'PARAM_SCHEDULERS': {'convert_to_iter_based'},
     'OPTIM_WRAPPERS': {'constructor', 'paramwise_cfg'},
 }  # fmt: skip
 #: Arguments that the builder passes itself.
@@ -37,19 +31,36 @@ _REQUIRED = ('model', 'train_dataloader', 'optim_wrapper', 'train_cfg', 'default
 _KNOWN_KEYS = (
     *_REQUIRED, *SECTIONS, 'val_cfg', 'test_cfg', 'env_cfg', 'default_scope',
     'log_level', 'load_from', 'resume', 'custom_imports', 'work_dir', 'launcher', 'auto_scale_lr', 'model_wrapper_cfg',
-    'channels_last', 'compile',
+    'channels_last', 'compile', 'look_at_every_step', 'track',
 )  # fmt: skip
 
 
 def validate(cfg: Config, source: str) -> None:
-    """Refuses a config in which there are :func:`mistakes`.
+    """Refuses a config in which there are :func:`mistakes` or values of a wrong type.
 
     Raises:
         ConfigError: With all of them, numbered, one a line; ``source`` names the config.
     """
-    if found := mistakes(cfg):
-        lines = '\n'.join(f'  {number}. {mistake}' for number, mistake in enumerate(found, 1))
-        raise ConfigError(f'{source}: {len(found)} mistakes\n{lines}')
+    _refuse([*mistakes(cfg), *(wrong.text for wrong in wrong_types(cfg))], source)
+
+
+def refuse_unbuildable(cfg: Config, source: str) -> None:
+    """Refuses a config whose optimizer, schedules, hooks, metrics or steps of pipelines cannot be built.
+
+    A training would come to the same, but of the last of them after its teacher's training.
+
+    Raises:
+        ConfigError: With all of them, as :func:`validate`.
+    """
+    found = Findings(source)
+    check_sections(cfg, found)
+    _refuse(found.mistakes, source)
+
+
+def _refuse(found: Sequence[str], source: str) -> None:
+    if found := list(dict.fromkeys(found)):
+        lines = ''.join(f'\n  {number}. {mistake}' for number, mistake in enumerate(found, 1))
+        raise ConfigError(f'{source}: {len(found)} mistake{"s" if len(found) > 1 else ""}{lines}')
 
 
 def mistakes(cfg: Config) -> list[str]:
@@ -59,8 +70,9 @@ def mistakes(cfg: Config) -> list[str]:
         A line for each mistake: absent sections, keys that look misspelt, types that are not registered, arguments
         that do not exist or are missing, each with the nearest valid name.
     """
-    found = [f'{key}: missing; every training config has one' for key in _REQUIRED if key not in cfg]
+    found = [f'{key}: missing; every training config has one' for key in _REQUIRED if cfg.get(key) is None]
     found += _misspelt(cfg)
+    found += misplaced(cfg)
     if imports := cfg.get('custom_imports'):
         import_modules_from_strings(**imports)
     for key, value in cfg.items():
@@ -68,13 +80,17 @@ def mistakes(cfg: Config) -> list[str]:
             found += _check(value, key, SECTIONS[key])
     found += _check_loaders(cfg)
     found += _check_modalities(cfg.get('model'))
-    found += _check_classes(cfg) if isinstance(cfg.get('model'), dict) else ()
+    found += _check_classes(cfg)
+    found += wrong_values(cfg)
     return list(dict.fromkeys(found))
 
 
 def dataset_classes(cfg: Config) -> Sequence[str] | None:
     """The classes of the training set, as its config or its class states them; ``None`` where neither does."""
-    dataset = cfg.get('train_dataloader', {}).get('dataset', {})
+    loader = cfg.get('train_dataloader')
+    dataset = loader.get('dataset') if isinstance(loader, dict) else None
+    if not isinstance(dataset, dict):
+        return None
     found = registry_of('DATASETS').get(dataset['type']) if isinstance(dataset.get('type'), str) else None
     return dataset.get('classes') or getattr(found, 'METAINFO', {}).get('classes')
 
@@ -100,6 +116,8 @@ def _check(node: Any, path: str, registry: str) -> Iterator[str]:
 
 def _check_call(node: dict, path: str, registry: str) -> Iterator[str]:
     built = registry_of(registry).get(node['type']) if isinstance(node['type'], str) else node['type']
+    if not isinstance(node['type'], str) and not callable(built):
+        return  # no name at all, which is said elsewhere
     if built is None:
         names = _names(registry_of(registry))
         near = difflib.get_close_matches(node['type'], names, n=3, cutoff=0.5)
@@ -114,11 +132,6 @@ def _check_call(node: dict, path: str, registry: str) -> Iterator[str]:
         yield f'{path}.{key}: {node["type"]} takes no such argument; {hint}'
     for key in sorted(required - given - _PASSED_BY_BUILDER):
         yield f'{path}: {node["type"]} needs the argument {key}'
-
-
-def registry_of(name: str) -> Registry:
-    """The registry of that name: fdkd's, or where it has none MMEngine's."""
-    return getattr(fdkd_registry if hasattr(fdkd_registry, name) else mmengine_registry, name)
 
 
 def _names(registry: Registry) -> list[str]:
@@ -151,16 +164,25 @@ def _arguments(built: Any) -> tuple[set[str], list[str], bool]:
 def _check_loaders(cfg: Config) -> Iterator[str]:
     allowed = [*inspect.signature(DataLoader).parameters, 'num_batch_per_epoch']
     for name in ('train_dataloader', 'val_dataloader', 'test_dataloader'):
-        for key in set(cfg.get(name) or {}) - set(allowed):
+        loader = cfg.get(name)
+        for key in set(loader) - set(allowed) if isinstance(loader, dict) else ():
             near = difflib.get_close_matches(key, allowed, n=1, cutoff=0.5)
             yield f'{name}.{key}: a data loader takes no such argument' + (f'; did you mean {near[0]}?' if near else '')
 
 
 def _check_modalities(model: Any) -> Iterator[str]:
     if not isinstance(model, dict):
-        yield f'model: {model!r}, expected a dictionary'
         return
-    parts = {'model.student': model['student'], 'model.teacher': model.get('teacher')} if 'student' in model else {}
+    parts = {}
+    if 'student' in model:
+        try:
+            teachers = teacher_configs(model)
+        except ConfigError as error:
+            yield str(error)
+            return
+        place = 'model.teachers.' if 'teachers' in model else 'model.'
+        found = {f'{place}{name}': teacher for name, teacher in teachers.items()} or {'model.teacher': None}
+        parts = {'model.student': model['student'], **found}
     for path, part in (parts or {'model': model}).items():
         if not isinstance(part, dict) or 'modality' not in part:
             yield f"{path}: names no modality, for example modality='rgb'"
@@ -172,8 +194,16 @@ def _check_classes(cfg: Config) -> Iterator[str]:
     if classes is None:
         return
     for path, number in find_values(cfg.get('model', {}), 'num_classes', 'model'):
-        if number is not None and number != len(classes):
+        if number is not None and number != len(classes) and not _is_foreign_teacher(cfg.model, path):
             yield f'{path}: {number}, but {cfg.train_dataloader.dataset.type} has {len(classes)} classes'
+
+
+def _is_foreign_teacher(model: Any, path: str) -> bool:
+    """Whether ``path`` lies in a teacher of another library, which may know other classes."""
+    names = path.split('.')[1:-1]
+    for name in names:
+        model = model.get(name, {}) if isinstance(model, dict) else {}
+    return names[:1] in (['teacher'], ['teachers']) and is_foreign(model)
 
 
 def find_values(node: Any, key: str, path: str) -> Iterator[tuple[str, Any]]:

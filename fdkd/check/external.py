@@ -10,11 +10,13 @@ import torch
 from mmengine.config import Config
 from torchvision.models import get_model_weights
 
+from fdkd.algorithms.teacher import comes_trained
 from fdkd.apis.options import replace_text_model
 from fdkd.check.findings import Findings
+from fdkd.check.reading import named_teachers
+from fdkd.check.registries import LOADERS
+from fdkd.models.foreign import is_foreign
 from fdkd.registry import ALGORITHMS
-
-_LOADERS = ('train_dataloader', 'val_dataloader', 'test_dataloader')
 
 
 def check_external(cfg: Config, found: Findings) -> None:
@@ -23,15 +25,15 @@ def check_external(cfg: Config, found: Findings) -> None:
     A checkpoint that is not there is then left out, so that the check can go on.
     """
     model = cfg.get('model', {})
-    teacher = model.get('teacher') if isinstance(model, dict) else None
-    if isinstance(teacher, dict):
-        _check_teacher(teacher, getattr(ALGORITHMS.get(model.get('type')), 'teacher_comes_trained', True), found)
+    trained = getattr(ALGORITHMS.get(model.get('type')), 'teacher_comes_trained', True)
+    for path, teacher in named_teachers(model).items():
+        _check_teacher(teacher, path, trained, found)
     if (path := cfg.get('load_from')) and not Path(path).is_file():
         found.mistake(f'load_from: {path}: no such checkpoint')
         cfg.load_from = None
     for path, node in _nodes(model, 'model'):
         _check_weights(node, path, found)
-    roots = {str(root) for name in _LOADERS if (root := (cfg.get(name) or {}).get('dataset', {}).get('data_root'))}
+    roots = {str(root) for name in LOADERS if (root := (cfg.get(name) or {}).get('dataset', {}).get('data_root'))}
     for root in sorted(roots):
         if not Path(root).is_dir():
             found.note(f'{root}: no such folder; the data are not needed for this check, but for training')
@@ -42,10 +44,16 @@ def replace_text_models(cfg: Config, found: Findings, folder: Path) -> bool:
 
     Of a name the kind is what it starts with: ``'bert-base-uncased'`` is a ``bert``. Nothing is downloaded.
 
+    A model of another kind that is not here is not replaced.
+
     Returns:
-        Whether every text encoder can be built now.
+        Whether every model can be built now.
     """
     complete = True
+    for path, node in _nodes(cfg.model, 'model'):
+        if str(node.get('type')).removeprefix('fdkd.') == 'TransformersModel' and not _is_here(node['name']):
+            found.note(f'{path}: {node["name"]} is not on this machine, training downloads it; no step was run')
+            complete = False
     names = {node['model'] for _, node in _nodes(cfg.model, '') if node.get('type') == 'TransformerText'}
     for name in sorted(names):
         if _is_here(name):
@@ -69,18 +77,23 @@ def replace_text_models(cfg: Config, found: Findings, folder: Path) -> bool:
     return complete
 
 
-def _check_teacher(teacher: dict[str, Any], comes_trained: bool, found: Findings) -> None:
+def _check_teacher(teacher: dict[str, Any], place: str, trained: bool, found: Findings) -> None:
     path = teacher.get('checkpoint')
     if path and not Path(path).is_file():
-        found.mistake(f'model.teacher.checkpoint: {path}: no such checkpoint')
+        found.mistake(f'{place}.checkpoint: {path}: no such checkpoint')
         teacher['checkpoint'] = None
-    elif not path and comes_trained and 'config' not in teacher:
-        found.mistake('model.teacher: neither a checkpoint nor a config to train')
-    elif not path and comes_trained:
-        found.note(f'teacher: no checkpoint is named; training uses a finished run of {teacher["config"]}, or runs it')
+    elif path or not trained or comes_trained(teacher):
+        return
+    elif 'config' not in teacher:
+        found.mistake(f'{place}: neither a checkpoint nor a config to train')
+    else:
+        name = place.removeprefix('model.')
+        found.note(f'{name}: no checkpoint is named; training uses a finished run of {teacher["config"]}, or runs it')
 
 
 def _check_weights(node: dict[str, Any], path: str, found: Findings) -> None:
+    if node.get('pretrained') and is_foreign(node):
+        _check_pretrained(node, path, found)
     init = node.get('init_cfg')
     for entry in init if isinstance(init, (list, tuple)) else [init]:
         kind = entry.get('type') if isinstance(entry, dict) else None
@@ -94,6 +107,19 @@ def _check_weights(node: dict[str, Any], path: str, found: Findings) -> None:
             found.note(f'{path}: training downloads {checkpoint} unless it is cached')
         elif kind == 'HuggingFaceInit' and not _is_here(entry['model']):
             found.note(f'{path}: training downloads the weights of {entry["model"]}')
+
+
+def _check_pretrained(node: dict[str, Any], path: str, found: Findings) -> None:
+    """Of a model of another library: a file of weights has to be there, a name is downloaded."""
+    given, name = node['pretrained'], node.get('name')
+    if str(node['type']).removeprefix('fdkd.') == 'TransformersModel':
+        given = name if given is True else given
+        if not _is_here(given):
+            found.note(f'{path}: training downloads the weights of {given}, unless it is a mistaken path')
+    elif given is True:
+        found.note(f'{path}: training downloads the weights of {name} unless they are cached')
+    elif not Path(given).exists():
+        found.mistake(f'{path}.pretrained: {given}: no such file of weights')
 
 
 def _note_download(init: dict[str, Any], path: str, found: Findings) -> None:

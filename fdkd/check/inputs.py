@@ -11,12 +11,15 @@ from torch import Tensor
 from fdkd.datasets.base import seeded
 from fdkd.datasets.collate import collate_pairs
 from fdkd.datasets.steps import uncached
+from fdkd.datasets.transforms.stored import tap_shapes, total_size
 from fdkd.errors import ConfigError
 from fdkd.labels import VOID
 from fdkd.registry import TRANSFORMS
 
 #: Height and width of what no step resizes.
 SMALL = (48, 64)
+#: Whose steps are known, to load or not.
+_KNOWN = ('fdkd.', 'mmcv.', 'mmseg.')
 #: Seconds and tokens in a quick check.
 QUICK_SECONDS, QUICK_TOKENS = 0.5, 8
 
@@ -50,7 +53,7 @@ def generated_batch(pipeline: Sequence[Mapping[str, Any]], plan: Plan, samples: 
     """
     pipeline = uncached(pipeline)  # nothing of random values is to be kept
     steps = [step for step in pipeline if _modality(step) in (None, *plan.modalities)]
-    loaded = {_modality(step) for step in pipeline if _name(step) in _LOADERS} - {None}
+    loaded = _loaded(pipeline)
     if lacking := [name for name in plan.modalities if name not in loaded]:
         raise ConfigError(
             f'train_dataloader.dataset.pipeline: no step that can be generated for loads {", ".join(lacking)}; loaded '
@@ -69,6 +72,17 @@ def generated_batch(pipeline: Sequence[Mapping[str, Any]], plan: Plan, samples: 
                     results = _run(transform, results, step)
         packed.append(results)
     return collate_pairs(packed)
+
+
+def own_loaders(pipeline: Sequence[Mapping[str, Any]], modalities: Sequence[str]) -> list[str]:
+    """The steps of a user's own that may load the modalities which no known step loads; none where all are loaded."""
+    lacking = set(modalities) - _loaded(pipeline)
+    own = [step for step in pipeline if not TRANSFORMS.get(step['type']).__module__.startswith(_KNOWN)]
+    return [_name(step) for step in own if _modality(step) in lacking or (lacking and _modality(step) is None)]
+
+
+def _loaded(pipeline: Sequence[Mapping[str, Any]]) -> set[str]:
+    return {_modality(step) for step in pipeline if _name(step) in _LOADERS} - {None}
 
 
 def _listed(number: int, plan: Plan) -> dict[str, Any]:
@@ -144,6 +158,10 @@ def _array(results: dict, step: Mapping, size: tuple[int, int], plan: Plan) -> N
     results[step['modality']] = torch.randn(plan.channels.get(step['modality'], 1), *SMALL)
 
 
+def _features(results: dict, step: Mapping, size: tuple[int, int], plan: Plan) -> None:
+    results[step['modality']] = torch.randn(total_size(tap_shapes(step['taps'])))
+
+
 def _tokens(results: dict, step: Mapping, size: tuple[int, int], plan: Plan) -> None:
     length = step.get('max_length', 128)
     results[step['modality']] = _ids(min(length, QUICK_TOKENS) if plan.quick else length)
@@ -156,5 +174,5 @@ def _ids(length: int) -> Tensor:
 #: The steps that read files or need a vocabulary, and what takes their place.
 _LOADERS: dict[str, Callable[[dict, Mapping, tuple[int, int], Plan], None]] = {
     'LoadRGB': _rgb, 'LoadDepth': _depth, 'LoadLabelMap': _label_map, 'LoadAudio': _audio, 'LoadFrames': _frames,
-    'LoadArray': _array, 'Tokenize': _tokens,
+    'LoadArray': _array, 'LoadFeatures': _features, 'Tokenize': _tokens,
 }  # fmt: skip

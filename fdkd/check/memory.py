@@ -42,8 +42,8 @@ class KeptForBackward:
 
 def parameter_counts(algorithm: nn.Module) -> dict[str, dict[str, int]]:
     """``total`` and ``trainable`` of ``student``, ``teacher`` and ``losses``, which is all else: also connectors."""
-    teacher = getattr(algorithm, 'teacher', None)
-    parts = {'student': list(algorithm.student.parameters()), 'teacher': list(teacher.parameters()) if teacher else []}
+    student, *teachers = (network for _, network in algorithm.networks.values())
+    parts = {'student': list(student.parameters()), 'teacher': [x for model in teachers for x in model.parameters()]}
     apart = {id(parameter) for part in parts.values() for parameter in part}
     parts['losses'] = [parameter for parameter in algorithm.parameters() if id(parameter) not in apart]
     return {
@@ -74,7 +74,7 @@ def estimate(algorithm: nn.Module, wrapper: OptimWrapper, activations: float) ->
 
 
 def _tensors(algorithm: nn.Module) -> list[Tensor]:
-    modules = [algorithm, *([algorithm.teacher] if getattr(algorithm, 'teacher', None) is not None else [])]
+    modules = [algorithm, *(network for _, network in algorithm.networks.values())]
     unique = {id(x): x for module in modules for x in (*module.parameters(), *module.buffers())}
     return list(unique.values())
 

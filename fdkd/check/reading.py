@@ -9,6 +9,7 @@ from typing import Any
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
 
+from fdkd.algorithms.teacher import teacher_configs
 from fdkd.apis.config import all_options, choose_modalities, fill_classes, merge_changes, read_config_file
 from fdkd.apis.options import RunOptions
 from fdkd.apis.teacher import locate
@@ -68,12 +69,25 @@ def read_config(path: str | Path, options: RunOptions, found: Findings) -> Confi
     return cfg
 
 
-def complete_teacher(cfg: Config, options: RunOptions, found: Findings) -> None:
-    """Fills ``cfg.model.teacher.model`` from the teacher's config, whose mistakes are entered under its name."""
-    teacher = cfg.model.get('teacher')
-    if not isinstance(teacher, dict) or 'model' in teacher or 'config' not in teacher:
-        return
-    with found.noting('model.teacher.config'):
+def complete_teachers(cfg: Config, options: RunOptions, found: Findings) -> None:
+    """Fills the ``model`` of each teacher from its config, whose mistakes are entered under its name."""
+    for path, teacher in named_teachers(cfg.model).items():
+        if 'model' not in teacher and 'config' in teacher:
+            _complete(teacher, path, cfg, options, found)
+
+
+def named_teachers(model: Any) -> dict[str, dict[str, Any]]:
+    """The configs of the teachers by their place, as far as they can be told."""
+    try:
+        teachers = teacher_configs(model)
+    except ConfigError:  # which validation says
+        return {}
+    place = 'model.teachers.' if 'teachers' in model else 'model.'
+    return {f'{place}{name}': teacher for name, teacher in teachers.items() if isinstance(teacher, dict)}
+
+
+def _complete(teacher: dict[str, Any], path: str, cfg: Config, options: RunOptions, found: Findings) -> None:
+    with found.noting(f'{path}.config'):
         teacher.config = str(locate(teacher.config, cfg.filename))
         within = Findings(teacher.config)
         other = read_config(teacher.config, all_options(cfg, options).for_teacher(), within)
@@ -83,7 +97,7 @@ def complete_teacher(cfg: Config, options: RunOptions, found: Findings) -> None:
             return
         if 'modality' in other.model and other.model.modality != teacher.get('modality'):
             found.mistake(
-                f'model.teacher.config: {teacher.config} trains a model of modality {other.model.modality!r}, expected '
+                f'{path}.config: {teacher.config} trains a model of modality {other.model.modality!r}, expected '
                 f'{teacher.get("modality")!r}'
             )
         teacher.model = other.model.model

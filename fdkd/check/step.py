@@ -17,6 +17,7 @@ from fdkd.algorithms.distiller import CrossModalDistiller
 from fdkd.check.findings import Findings
 from fdkd.check.gradients import check_parameters, reaches
 from fdkd.check.memory import KeptForBackward, estimate, parameter_counts
+from fdkd.check.reading import named_teachers
 from fdkd.check.taps import Exchange, exchanged, losses_of, tap_rows
 from fdkd.checkpoint import load_weights, read_checkpoint
 from fdkd.datasets.base import seeded
@@ -44,9 +45,12 @@ def run_step(cfg: Config, batch: dict[str, Any], found: Findings) -> None:
         if path := cfg.get('load_from'):
             with found.noting('load_from'):
                 _load(algorithm, path)
+        for notice in algorithm.notices:
+            found.note(notice)
         prepared = algorithm.data_preprocessor(batch, True)
-        if isinstance(algorithm, CrossModalDistiller) and cfg.model.teacher.checkpoint is None:
-            settle(algorithm.teacher, prepared['inputs'][algorithm.teacher_modality])
+        for teacher in algorithm.teachers.values() if isinstance(algorithm, CrossModalDistiller) else ():
+            if teacher.untrained:
+                settle(teacher.network, prepared['inputs'][teacher.modality])
         kept = KeptForBackward(algorithm)
         with exchanged(algorithm) as exchanges, kept, wrapper.optim_context(algorithm):
             losses = algorithm(**prepared, mode='loss')
@@ -104,10 +108,11 @@ def _check_losses(exchanges: list[Exchange], losses: Mapping[str, Tensor], found
 
 def _check_named_taps(algorithm: Algorithm, config: Mapping[str, Any], found: Findings) -> None:
     """Enters the paths of ``taps`` that no loss reads and that no module has."""
-    for role in ('student', 'teacher'):
-        for tap, path in (config.get(role, {}).get('taps') or {}).items():
-            with found.noting(f'model.{role}.taps'):
-                TapReader(getattr(algorithm, role), {tap: path})
+    parts = {'model.student': config.get('student', {}), **named_teachers(config)}
+    for (place, part), (_, network) in zip(parts.items(), algorithm.networks.values(), strict=False):
+        for tap, path in (part.get('taps') or {}).items():
+            with found.noting(f'{place}.taps'):
+                TapReader(network, {tap: path})
 
 
 def _learn(algorithm: Algorithm, wrapper: OptimWrapper, total: Tensor, found: Findings) -> None:

@@ -1,6 +1,6 @@
 """What the taps of a step read: which loss compares what in the two models."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -21,12 +21,14 @@ class Exchange:
         terms: The losses; ``None`` for an algorithm that has its own, as C2KD.
         learner: By tap what is read in the model that learns.
         other: The same of the model that it learns from.
+        names: The losses, where these are not all of ``terms``.
     """
 
     prefix: str
     terms: DistillationTerms | None
     learner: Mapping[str, Feature]
     other: Mapping[str, Feature]
+    names: Collection[str] | None = None
 
 
 @contextmanager
@@ -38,7 +40,7 @@ def exchanged(algorithm: Algorithm) -> Iterator[list[Exchange]]:
         if isinstance(terms := getattr(algorithm, name, None), DistillationTerms):
 
             def record(module: nn.Module, args: tuple, prefix: str = prefix) -> None:
-                seen.append(Exchange(prefix, module, args[0], args[1]))
+                seen.append(Exchange(prefix, module, args[0], args[1], *args[3:]))
 
             handles.append(terms.register_forward_pre_hook(record))
     if not handles and isinstance(algorithm, BothTrain):
@@ -66,11 +68,11 @@ def tap_rows(
     ``weight`` and ``value``, the weighted loss of this step; paths and shapes are lists where the tap reads one.
     """
     student_paths = getattr(getattr(algorithm, 'student_taps', None), 'taps', {})
-    teacher_paths = getattr(getattr(algorithm, 'teacher_taps', None), 'taps', {})
     rows = []
     for exchange in exchanges:
         ours, theirs = (exchange.learner, exchange.other)[:: -1 if exchange.prefix else 1]
         for name, tap in losses_of(exchange):
+            teacher_paths = _teacher_reader(algorithm, exchange).taps
             parts = [value for part, value in values.items() if part.startswith(f'{exchange.prefix}{name}.')]
             rows.append(
                 {
@@ -88,6 +90,14 @@ def tap_rows(
     return rows
 
 
+def _teacher_reader(algorithm: Algorithm, exchange: Exchange) -> Any:
+    """What reads the teacher that losses of an exchange compare with."""
+    for teacher in getattr(algorithm, 'teachers', {}).values():
+        if exchange.names == list(teacher.losses):
+            return teacher.reader
+    return algorithm.teacher_taps
+
+
 def connector_words(loss: Mapping[str, Any]) -> str:
     """The connectors of a loss's config: ``'Resize, Projection(768, 1280)'``."""
     connectors = loss.get('connector') or []
@@ -102,7 +112,8 @@ def connector_words(loss: Mapping[str, Any]) -> str:
 def losses_of(exchange: Exchange) -> list[tuple[str, str]]:
     """Names of losses with the tap of each; an algorithm with losses of its own reads every tap for them."""
     if exchange.terms is not None:
-        return list(exchange.terms.taps.items())
+        names = exchange.terms.taps if exchange.names is None else exchange.names
+        return [(name, exchange.terms.taps[name]) for name in names]
     return [('c2kd', tap) for tap in exchange.learner]
 
 

@@ -7,10 +7,10 @@ from typing import Any, NamedTuple, get_args, get_origin, get_type_hints
 
 from mmengine.config import Config
 
-from fdkd.apis.validate import PARTS, SECTIONS, registry_of
+from fdkd.check.registries import PARTS, SECTIONS, registry_of
 
 #: What is stated elsewhere than in a constructor: keys of a distillation loss, and of a data loader.
-_OF_LOSSES = {'on': str, 'weight': float, 'warmup': int}
+_OF_LOSSES = {'on': str, 'weight': float, 'warmup': int, 'teacher': str}
 _OF_LOADERS = {'batch_size': int, 'num_workers': int, 'drop_last': bool, 'persistent_workers': bool}
 #: Packages whose annotations can be believed; MMSegmentation's say int where a tuple is meant.
 _BELIEVED = ('fdkd', 'mmengine', 'torch')

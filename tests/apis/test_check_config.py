@@ -42,7 +42,7 @@ MISTAKES = (
     "model.losses.misspelt: unknown type 'FDKDLos'; did you mean FDKDLoss",
     'model.losses.argument.lamda_low: FDKDLoss takes no such argument; did you mean lambda_low?',
     "optim_wrapper.optimizer: unknown type 'SGDD'; did you mean SGD",
-    "custom_hooks[0]: unknown type 'StopOnNonFiniteLos'; did you mean StopOnNonFiniteLoss?",
+    "custom_hooks[0]: unknown type 'StopOnNonFiniteLos'; did you mean StopOnNonFiniteLoss",
     'train_dataloader.bath_size: a data loader takes no such argument; did you mean batch_size?',
     'model.student.model.num_classes: 7, but PairedDataset has 10 classes',
     "model.losses.typed.lambda_low: 'much', FDKDLoss expects float",
@@ -118,6 +118,47 @@ def test_a_pipeline_that_cannot_be_run_does_not_hide_the_rest(tmp_path):
     assert "model.losses.feat, teacher: Classifier has no tap 'backbone.layer9'" in shown
 
 
+OWN = """
+from mmcv.transforms import BaseTransform
+from fdkd.registry import TRANSFORMS
+
+
+@TRANSFORMS.register_module(force=True)
+class LoadOwnSensor(BaseTransform):
+    def __init__(self, modality):
+        self.modality = modality
+
+    def transform(self, results):
+        raise ValueError('there is no file')
+"""
+
+
+def test_a_loading_step_of_ones_own_is_no_mistake(tmp_path, monkeypatch):
+    (tmp_path / 'own_sensor.py').write_text(OWN)
+    monkeypatch.syspath_prepend(tmp_path)
+    config = write_configs(tmp_path, tmp_path / 'nowhere', method='feat')
+    text = config.read_text().replace("type='LoadArray'", "type='LoadOwnSensor'")
+    config.write_text("custom_imports = dict(imports=['own_sensor'])\n" + text)
+    found = check_config(config, quick=True)
+    assert found.mistakes == []
+    assert any('LoadOwnSensor: what a loading step of your own reads cannot be made up' in note for note in found.notes)
+    config.write_text(config.read_text() + "\nmodel['losses']['feat']['on'] = 'backbone.layer9'\n")
+    assert any("no tap 'backbone.layer9'" in mistake for mistake in check_config(config, quick=True).mistakes)
+
+
 def test_the_folder_of_the_json_has_to_exist(tmp_path):
     with pytest.raises(ConfigError, match='there is no such folder'):
         check_configs([GOOD], json=tmp_path / 'none' / 'checked.json')
+
+
+def test_a_folder_is_no_place_for_the_json(tmp_path):
+    with pytest.raises(ConfigError, match='a folder, expected the name of a file'):
+        check_configs([GOOD], json=tmp_path)
+
+
+def test_a_config_whose_parts_are_misplaced_is_told_so_and_not_built(tmp_path):
+    config = write_configs(tmp_path, tmp_path / 'nowhere', method='feat')
+    config.write_text(config.read_text() + "\nmodel['losses'] = [1]\ntrain_dataloader['dataset'] = 3\n")
+    found = check_config(config, quick=True)
+    assert [mistake.partition(':')[0] for mistake in found.mistakes][:2] == ['model.losses', 'train_dataloader.dataset']
+    assert any('nothing was built' in note for note in found.notes)

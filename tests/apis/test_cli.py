@@ -1,12 +1,15 @@
 """Command lines: sizes, options, and errors without tracebacks."""
 
 import argparse
+import os
+import signal
 import subprocess
 import sys
 
 import pytest
 
 from fdkd.apis.cli import add_run_options, guarded, parse_size, positive, run_options
+from fdkd.engine.interruption import Interrupted
 from fdkd.errors import DataError
 
 
@@ -47,6 +50,7 @@ def test_options_reach_the_run():
             {'cache': 'ram', 'cache_teacher': 'work_dirs/teacher_cache', 'views': 2},
         ),
         (['--cache-teacher-in', 'there'], {'cache_teacher': 'there', 'views': None}),
+        (['--on-error', 'skip'], {'on_error': 'skip'}),
     ],
 )
 def test_speed_options_reach_the_run(words, expected):
@@ -122,3 +126,85 @@ def test_the_tool_says_what_is_wrong_with_a_data_root(tmp_path):
         run.stderr.strip().splitlines()[-1].startswith(f'error: {tmp_path / "none"}: no such folder. Convert the data')
     )
     assert 'Traceback' not in run.stderr
+
+
+@pytest.fixture
+def sigterm():
+    """Gives the handler back that is taken where a process ends."""
+    former = signal.getsignal(signal.SIGTERM)
+    yield
+    signal.signal(signal.SIGTERM, former)
+
+
+def ending(error, capsys):
+    """The status and the message of a ``main`` that ends so."""
+
+    def main():
+        raise error
+
+    with pytest.raises(SystemExit) as ended:
+        guarded(main)
+    return ended.value.code, capsys.readouterr().err
+
+
+def test_a_stopped_training_can_be_told_from_a_stopped_tool(capsys, sigterm):
+    assert ending(Interrupted('stopped by SIGTERM'), capsys) == (75, 'stopped by SIGTERM\n')
+    assert ending(KeyboardInterrupt(), capsys) == (130, 'stopped by Ctrl-C\n')
+
+
+@pytest.mark.parametrize('first', [True, False])
+def test_the_first_of_stopped_ranks_leaves_last_and_no_further_signal_changes_a_status(monkeypatch, sigterm, first):
+    def leave(message, status, failed):
+        os.kill(os.getpid(), signal.SIGTERM)
+        done.append(status)
+        sys.exit(status)
+
+    def stop():
+        raise Interrupted('stopped by SIGTERM')
+
+    done = []
+    for name, value in {'is_distributed': True, 'another_failed': False, 'is_main_process': first}.items():
+        monkeypatch.setattr(f'fdkd.apis.cli.{name}', lambda value=value: value)
+    monkeypatch.setattr('fdkd.apis.cli.leave_at_once', leave)
+    monkeypatch.setattr('fdkd.apis.cli.time.sleep', lambda seconds: done.append('waited'))
+    with pytest.raises(SystemExit):
+        guarded(stop)
+    assert done == (['waited', 75] if first else [75])
+
+
+def test_what_nobody_expects_keeps_its_traceback():
+    with pytest.raises(ZeroDivisionError):
+        guarded(lambda: 1 / 0)
+
+
+def test_ranks_take_leave_once_all_is_done(monkeypatch):
+    def refuse():
+        raise DataError('rgb/0001.jpg: unreadable')
+
+    done = []
+    monkeypatch.setattr('fdkd.apis.cli.leave_distributed', lambda: done.append('left'))
+    guarded(lambda: done.append('worked'))
+    assert done == ['worked', 'left']
+    with pytest.raises(SystemExit):
+        guarded(refuse)
+    assert done == ['worked', 'left']
+
+
+def test_a_reader_that_has_gone_is_no_error(tmp_path):
+    read, write = os.pipe()
+    process = os.fork()
+    if not process:
+        os.close(read)
+        os.dup2(write, 1)
+        sys.stdout, sys.stderr = os.fdopen(1, 'w'), (tmp_path / 'stderr').open('w')
+        status = 3
+        try:
+            guarded(lambda: [print('many', number) for number in range(10000)])
+        except SystemExit as ended:
+            status = ended.code
+        finally:
+            os._exit(status)
+    os.close(write)
+    os.close(read)
+    assert os.waitstatus_to_exitcode(os.waitpid(process, 0)[1]) == 141
+    assert (tmp_path / 'stderr').read_text() == ''

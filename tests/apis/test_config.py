@@ -42,11 +42,23 @@ def test_the_hash_follows_switches_that_change_more_than_rounding():
     plain = load_config(CONFIG, RunOptions()).config_hash
     assert load_config(CONFIG, options).config_hash == plain
     cfg = load_config(CONFIG, RunOptions())
-    cfg.train_dataloader.dataset.update(cache='ram', cache_folder='there')
+    cfg.train_dataloader.dataset.update(cache='ram', cache_folder='there', on_error='skip')
     cfg.optim_wrapper.optimizer.fused = True
     assert config_hash(cfg) == plain
     changed = [load_config(CONFIG, RunOptions(**switch)).config_hash for switch in ({'accumulate': 2}, {'views': 2})]
     assert len({plain, *changed}) == 3
+
+
+def test_the_hash_follows_averaged_weights_and_no_other_default_hook():
+    cfg = load_config(CONFIG, RunOptions())
+    plain = cfg.config_hash
+    cfg.default_hooks.other, cfg.default_hooks.none = {'type': 'IterTimerHook'}, None
+    assert config_hash(cfg) == plain
+    hashes = {plain}
+    for momentum in (0.1, 0.2):
+        cfg.default_hooks.average = {'type': 'fdkd.EMAHook', 'momentum': momentum}
+        hashes.add(config_hash(cfg))
+    assert len(hashes) == 3
 
 
 def test_the_hash_follows_the_data_and_not_where_they_lie(nyu_root, nyu_copy):
@@ -78,6 +90,12 @@ def test_the_hash_follows_the_number_of_processes(monkeypatch):
     alone = load_config(CONFIG, RunOptions()).config_hash
     monkeypatch.setattr('fdkd.apis.config.get_world_size', lambda: 4)
     assert load_config(CONFIG, RunOptions()).config_hash != alone
+
+
+@pytest.mark.parametrize('loader', ['val_dataloader', 'test_dataloader'])
+def test_an_evaluation_that_skips_samples_is_refused(loader):
+    with pytest.raises(ConfigError, match=f"{loader}.dataset.on_error='skip': an evaluation scores every sample or no"):
+        load_config(CONFIG, RunOptions(cfg_options={f'{loader}.dataset.on_error': 'skip'}))
 
 
 @pytest.mark.parametrize('key', ['run_options.epochs', 'model.type.x', 'param_scheduler.3.power'])

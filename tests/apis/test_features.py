@@ -140,6 +140,13 @@ def test_pairs_that_training_mixes_up_are_read_as_they_belong_together(cfg, imag
     assert torch.equal(both(cfg, image, imu)[0].features[1]['feat'], expected)
 
 
+def test_what_training_repeats_or_keeps_is_nothing_to_a_reader(cfg, image, imu):
+    expected = both(cfg, image, imu)[0].features[0]['feat']
+    cfg.train_dataloader.dataset.update(views=dict(imu=2), cache='ram', on_error='skip')
+    assert torch.equal(both(cfg, image, imu)[0].features[0]['feat'], expected)
+    assert len(split_loader(cfg, 'train', ['image']).dataset) == 12  # views of a modality that is not read
+
+
 def test_a_batch_without_a_pair_is_left_out(cfg, root, imu, image):
     cfg.test_dataloader.batch_size = 4
     for number in range(4):

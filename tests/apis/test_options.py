@@ -46,10 +46,13 @@ def test_data_batch_seed_and_workers():
     assert (cfg.train_dataloader.num_workers, cfg.train_dataloader.persistent_workers) == (0, False)
 
 
-@pytest.mark.parametrize(('given', 'expected'), [('none', None), ('r18.pth', 'r18.pth')])
-def test_pretrained_weights_are_removed_or_read_from_a_file(given, expected):
-    init = applied(pretrained=given).model.student.model.backbone.init_cfg
-    assert (init if init is None else init.checkpoint) == expected
+def test_pretrained_weights_are_removed_or_read_from_a_file_that_is_there(tmp_path):
+    path = tmp_path / 'r18.pth'
+    with pytest.raises(ConfigError, match=f'--pretrained {path}: no such file'):
+        applied(pretrained=str(path))
+    path.touch()
+    assert applied(pretrained=str(path)).model.student.model.backbone.init_cfg.checkpoint == str(path)
+    assert applied(pretrained='none').model.student.model.backbone.init_cfg is None
 
 
 @pytest.fixture
@@ -102,11 +105,25 @@ def test_speed_options_change_their_keys_alone():
     assert 'cache' not in cfg.test_dataloader.dataset
 
 
+def test_skipping_unreadable_samples_reaches_training_alone_and_that_of_the_teacher():
+    cfg = applied(on_error='skip')
+    assert cfg.train_dataloader.dataset.on_error == 'skip'
+    assert not any('on_error' in cfg[f'{name}_dataloader'].dataset for name in ('val', 'test'))
+    assert RunOptions(on_error='skip').for_teacher().on_error == 'skip'
+    with pytest.raises(ConfigError, match="--on-error 'ignore': expected raise or skip"):
+        applied(on_error='ignore')
+
+
 def test_what_concerns_the_frozen_teacher_does_not_reach_its_own_training():
     options = RunOptions(
         seed=1, amp='bf16', accumulate=2, cache='ram', cache_teacher='there', views=3, cfg_options={'a': 1}
     )
     assert options.for_teacher() == RunOptions(seed=1, amp='bf16', accumulate=2, cache='ram')
+
+
+def test_looking_at_every_step_reaches_the_training_of_the_teacher():
+    options = RunOptions(cfg_options={'a': 1, 'look_at_every_step': True})
+    assert options.for_teacher() == RunOptions(cfg_options={'look_at_every_step': True})
 
 
 @pytest.mark.parametrize('config', ['unimodal/nyu_rgb', 'dml/nyu_rgb_from_depth', 'c2kd/nyu_rgb_from_depth'])

@@ -1,16 +1,21 @@
 """Where a teacher comes from: a checkpoint that is given, or random weights as a control."""
 
+import fcntl
 import json
+import threading
+import time
 from pathlib import Path
 
 import pytest
 import torch
 
-from fdkd.apis.config import load_config
+from fdkd.apis import teacher as teacher_module
+from fdkd.apis.config import load_config, run_name
 from fdkd.apis.options import RunOptions
-from fdkd.apis.teacher import UNTRAINED, ensure_teacher
+from fdkd.apis.teacher import UNTRAINED, complete_teachers, ensure_teacher
 from fdkd.apis.train import train
 from fdkd.errors import ConfigError
+from fdkd.models import StoredFeatures
 from fdkd.registry import MODELS
 from tests.support.motions import write_configs, write_motions
 
@@ -50,6 +55,35 @@ def test_an_untrained_language_model_has_no_weights_from_anywhere(tmp_path):
     cfg = load_config('configs/fdkd/crisismmd_image_from_text.py', RunOptions())
     ensure_teacher(cfg, RunOptions(), UNTRAINED, tmp_path, never)
     assert 'HuggingFaceInit' not in str(cfg.model.teacher.model)
+
+
+@pytest.mark.parametrize('kind', ['StoredFeatures', 'fdkd.StoredFeatures', StoredFeatures])
+def test_stored_features_need_neither_checkpoint_nor_training(tmp_path, kind):
+    cfg = load_config(NYU, RunOptions())
+    cfg.model.teacher = dict(modality='depth', model=dict(type=kind, taps=dict(logits=(40,))))
+    ensure_teacher(cfg, RunOptions(), None, tmp_path, never)
+    assert cfg.model.teacher.checkpoint is None
+    cfg.model.teacher.model = cfg.model.student.model
+    del cfg.model.teacher['checkpoint']
+    with pytest.raises(ConfigError, match='neither a checkpoint nor a config to train'):
+        ensure_teacher(cfg, RunOptions(), None, tmp_path, never)
+
+
+def test_a_teacher_that_lost_samples_is_taken_where_samples_may_be_lost_alone(tmp_path, config, capsys):
+    [own] = complete_teachers(load_config(config, RunOptions()), RunOptions()).values()
+    meta = {'finished': True, 'config_hash': own.config_hash, 'skipped': 1}
+    whole = tmp_path / 'runs' / f'{run_name(own.filename)}-{own.config_hash}'
+    lossy = whole.with_name(f'{whole.name}-skip')
+    lossy.mkdir(parents=True)
+    torch.save({'meta': meta, 'state_dict': {}}, lossy / 'student.pth')
+    trained = []
+    cfg = load_config(config, RunOptions())
+    ensure_teacher(cfg, RunOptions(on_error='skip'), None, tmp_path / 'runs', never)
+    assert cfg.model.teacher.checkpoint == str(lossy / 'student.pth')
+    cfg = load_config(config, RunOptions())
+    ensure_teacher(cfg, RunOptions(), None, tmp_path / 'runs', lambda *given: trained.append(given[-1]))
+    assert trained == [whole]
+    assert 'trained without 1 samples that could not be read; it is not taken for a teacher' in capsys.readouterr().out
 
 
 def test_an_untrained_teacher_needs_a_model(tmp_path):
@@ -107,3 +141,36 @@ def test_a_teacher_of_the_students_own_modality_trains_it(tmp_path, config):
     assert (results['student']['modality'], results['teacher']['modality']) == ('image', 'image')
     losses = json.loads(next((tmp_path / 'run').glob('*/vis_data/scalars.json')).read_text().splitlines()[0])
     assert losses['fdkd.loss_low'] > 0
+
+
+def test_a_teacher_that_another_job_trains_is_waited_for(config, tmp_path, monkeypatch, capsys):
+    """Two jobs that trained in one folder would overwrite each other's files."""
+    monkeypatch.setattr(teacher_module, '_PAUSE', 0.01)
+    cfg = load_config(config, RunOptions())
+    teacher = complete_teachers(load_config(config, RunOptions()), RunOptions())['teacher']
+    folder = tmp_path / f'{tmp_path.name}/imu-{teacher.config_hash}'
+    folder.mkdir(parents=True)
+    other = (folder / '.teacher.lock').open('w')
+    fcntl.flock(other, fcntl.LOCK_EX)
+
+    def finish():
+        while 'waiting for it' not in (said := said_so_far()):
+            time.sleep(0.01)
+        assert 'training it first' not in said
+        meta = {'finished': True, 'config_hash': teacher.config_hash}
+        torch.save({'meta': meta, 'state_dict': {}}, folder / 'student.pth')
+        other.close()
+
+    heard = []
+
+    def said_so_far():
+        heard.append(capsys.readouterr().out)
+        return ''.join(heard)
+
+    thread = threading.Thread(target=finish)
+    thread.start()
+    ensure_teacher(cfg, RunOptions(), None, tmp_path, never)
+    thread.join()
+    assert cfg.model.teacher.checkpoint == str(folder / 'student.pth')
+    with (folder / '.teacher.lock').open('w') as mine:
+        fcntl.flock(mine, fcntl.LOCK_EX | fcntl.LOCK_NB)  # it is free again

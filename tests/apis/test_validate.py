@@ -3,7 +3,7 @@
 import pytest
 from mmengine.config import Config
 
-from fdkd.apis.validate import validate
+from fdkd.apis.validate import refuse_unbuildable, validate
 from fdkd.errors import ConfigError
 
 CONFIG = 'configs/fdkd/nyu_rgb_from_depth.py'
@@ -75,3 +75,30 @@ def test_an_absent_section_is_named():
     cfg.pop('optim_wrapper')
     with pytest.raises(ConfigError, match='optim_wrapper: missing'):
         validate(cfg, 'my.py')
+
+
+def test_values_of_a_wrong_type_are_listed_with_the_rest():
+    text = mistakes(**{'model.losses.fdkd.lambda_low': 'much', 'train_cfg.max_epochs': 0})
+    assert text.startswith('my.py: 2 mistakes')
+    assert "model.losses.fdkd.lambda_low: 'much', FDKDLoss expects float" in text
+
+
+@pytest.mark.parametrize('key', ['train_dataloader', 'train_dataloader.dataset', 'model'])
+def test_a_part_of_another_kind_is_one_mistake_and_no_crash(key):
+    cfg = Config.fromfile(CONFIG)
+    *path, last = key.split('.')
+    node = cfg
+    for part in path:
+        node = node[part]
+    node[last] = [3]
+    with pytest.raises(ConfigError, match=rf'{key}: \[3\], expected a dictionary'):
+        validate(cfg, 'my.py')
+
+
+def test_what_cannot_be_built_is_refused_before_a_training():
+    cfg = Config.fromfile(CONFIG)
+    refuse_unbuildable(cfg, 'my.py')
+    cfg.optim_wrapper.optimizer.lr = -1.0
+    cfg.custom_hooks.append(dict(type='LearnPrompts', epochs=1, nothing=2))
+    with pytest.raises(ConfigError, match=r'(?s)2 mistakes.*optim_wrapper: ValueError.*custom_hooks\[2\]: Type'):
+        refuse_unbuildable(cfg, 'my.py')

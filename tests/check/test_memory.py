@@ -12,7 +12,8 @@ class Pair(nn.Module):
         super().__init__()
         self.student = nn.Linear(8, 4)
         self.connector = nn.Linear(4, 2, bias=False)
-        self.__dict__['teacher'] = nn.Linear(8, 4).requires_grad_(False)  # as a frozen one, no part of the module
+        teacher = nn.Linear(8, 4).requires_grad_(False)
+        self.networks = {'student': ('a', self.student), 'teacher': ('b', teacher)}  # a frozen one is no part of it
 
 
 def test_each_tensor_counts_once_and_weights_do_not():

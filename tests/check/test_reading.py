@@ -6,7 +6,7 @@ import pytest
 
 from fdkd.apis.options import RunOptions
 from fdkd.check.findings import Findings
-from fdkd.check.reading import _keys, complete_teacher, read_config
+from fdkd.check.reading import _keys, complete_teachers, read_config
 
 PAIR = 'configs/feat/grid_visual_from_audio.py'
 
@@ -73,7 +73,7 @@ def test_mistakes_of_the_teachers_config_come_under_its_name(tmp_path):
     )
     found = Findings(PAIR)
     cfg = read_config(PAIR, RunOptions(cfg_options={'model.teacher.config': str(tmp_path / 'teacher.py')}), found)
-    complete_teacher(cfg, RunOptions(), found)
+    complete_teachers(cfg, RunOptions(), found)
     assert len(found.mistakes) == 3
     assert all(str(tmp_path / 'teacher.py') in mistake for mistake in found.mistakes)
     assert "modality 'noisy', expected 'audio'" in found.mistakes[2]
@@ -83,7 +83,7 @@ def test_mistakes_of_the_teachers_config_come_under_its_name(tmp_path):
 def test_an_absent_teachers_config_is_a_mistake():
     found = Findings(PAIR)
     cfg = read_config(PAIR, RunOptions(cfg_options={'model.teacher.config': 'none.py'}), found)
-    complete_teacher(cfg, RunOptions(), found)
+    complete_teachers(cfg, RunOptions(), found)
     assert found.mistakes == [f"model.teacher.config: {PAIR}: the teacher's config none.py does not exist"]
 
 
