@@ -1,8 +1,8 @@
-"""Converts or generates a data set: ``python tools/prepare_data.py nyu --help``."""
+"""``fdkd prepare`` as a script: ``python tools/prepare_data.py nyu --help``."""
 
 import sys
 
 if __name__ == '__main__':
-    from fdkd.apis.prepare import main  # not above: the processes that share the work import this file too
+    from fdkd.commands.prepare import main  # not above: the processes that share the work import this file too
 
     sys.exit(main())

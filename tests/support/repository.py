@@ -1,9 +1,8 @@
 """A repository in small: a pair of :mod:`tests.support.motions` by several methods, and the tool that trains them."""
 
-import sys
-from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 
+from fdkd.commands import train
 from tests.support.motions import ALONE, CONFIG, TAUGHT
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -34,19 +33,10 @@ def write_repository(folder, root, data='tiny', methods=METHODS, epochs=1):
     return folder
 
 
-def tool(path):
-    """A script as a module, its ``main`` not called."""
-    spec = spec_from_file_location(path.stem, path)
-    module = module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
 def parsed(arguments, monkeypatch):
-    """What ``tools/train.py`` makes of its arguments: config, options, and the rest by name."""
-    training, called = tool(REPOSITORY / 'tools' / 'train.py'), {}
-    monkeypatch.setattr(training, 'train', lambda *given, **rest: called.update(rest, given=given))
-    monkeypatch.setattr(sys, 'argv', ['train.py', *arguments])
-    training.main()
+    """What ``fdkd train`` makes of its arguments: config, options, and the rest by name."""
+    called = {}
+    monkeypatch.setattr(train, 'train', lambda *given, **rest: called.update(rest, given=given))
+    train.main(arguments)
     config, options = called.pop('given')
     return config, options, called

@@ -1,44 +1,7 @@
-"""Compares a pair's trained models by frequency band and suggests the cutoff of FD-CMKD's decoupler.
+"""``fdkd suggest-cutoff`` as a script; ``python tools/analysis/suggest_cutoff.py --help`` shows its options."""
 
-python tools/analysis/suggest_cutoff.py configs/fdkd/grid_visual_from_audio.py \\
-    work_dirs/unimodal/grid_visual/student.pth work_dirs/unimodal/grid_clean_audio/student.pth
-
-Reads training data, or with --split val the validation data of a data set that has some: a cutoff is a setting, and
-nothing is tuned on test data.
-"""
-
-import argparse
-
-from fdkd.apis.cli import guarded, parse_size, positive, whole
-from fdkd.apis.cutoff import cutoff
-from fdkd.apis.options import RunOptions
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument('config', help='config file of the pair')
-    parser.add_argument('student', help="checkpoint of the student's modality")
-    parser.add_argument('teacher', help='checkpoint of the teacher')
-    parser.add_argument('--split', choices=('train', 'val'), default='train', help='which data (train)')
-    parser.add_argument('--bands', type=positive, default=16, help='bands of equal width (16)')
-    parser.add_argument('--out', help="folder for profile.png and spectral_cka.json; default: the student's")
-    parser.add_argument('--data-root', help='folder of the data set')
-    parser.add_argument('--size', type=parse_size, metavar='WIDTHxHEIGHT', help='size that samples are resized to')
-    parser.add_argument('--workers', type=whole, help='processes that load data')
-    parser.add_argument('--text-model', metavar='NAME|FOLDER', help='Hugging Face model of tokenizer and text encoder')
-    parser.add_argument('--unsafe-checkpoint', action='store_true', help='unpickle checkpoints that you trust fully')
-    args = parser.parse_args()
-    cutoff(
-        args.config,
-        args.student,
-        args.teacher,
-        RunOptions(data_root=args.data_root, size=args.size, workers=args.workers, text_model=args.text_model),
-        split=args.split,
-        bands=args.bands,
-        out=args.out,
-        unsafe_checkpoint=args.unsafe_checkpoint,
-    )
-
+from fdkd.apis.cli import guarded
+from fdkd.commands.suggest_cutoff import main
 
 if __name__ == '__main__':
     guarded(main)

@@ -40,6 +40,8 @@ def main() -> None:
     parser.add_argument('--repeats', type=positive, default=20, help='repeats that count (20)')
     parser.add_argument('--json', type=Path, metavar='FILE', help='write every figure, the seconds and the setting')
     args = parser.parse_args()
+    if args.json and not args.json.absolute().parent.is_dir():
+        raise FdkdError(f'--json {args.json}: there is no such folder')
     torch.set_num_threads(1)  # as in a process that loads data
     with tempfile.TemporaryDirectory() as folder:
         lengths = [measure(Path(folder), seconds, args.clips, args.repeats) for seconds in SECONDS]

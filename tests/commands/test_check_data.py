@@ -1,33 +1,28 @@
-"""``tools/check_data.py``: its arguments and its exit status."""
-
-import sys
+"""``fdkd check-data``: its arguments and its exit status."""
 
 import pytest
 
 from fdkd.apis.cli import guarded
 from fdkd.apis.options import RunOptions
+from fdkd.commands import check_data
 from fdkd.doctor.findings import Finding
 from fdkd.doctor.report import Report
-from tests.support.repository import REPOSITORY, tool
 
 
 @pytest.fixture
 def run(monkeypatch):
-    """A function that runs the tool with a report of these severities, and returns the exit status and the call."""
-    script = tool(REPOSITORY / 'tools' / 'check_data.py')
+    """A function that runs the command with a report of these severities, and returns the exit status and the call."""
 
     def call(arguments, *severities):
         calls = []
         findings = [Finding(severity, 'train', 'a', 'rgb', '', 'range', '') for severity in severities]
         monkeypatch.setattr(
-            script, 'check_data', lambda *given: calls.append(given) or Report('', '', findings, [], 0.0)
+            check_data, 'check_data', lambda *given: calls.append(given) or Report('', '', findings, [], 0.0)
         )
-        monkeypatch.setattr(sys, 'argv', ['check_data.py', *arguments])
         with pytest.raises(SystemExit) as caught:
-            guarded(script.main)
+            guarded(lambda: check_data.main(arguments))
         return int(caught.value.code), calls[0]
 
-    call.script = script
     return call
 
 
@@ -45,13 +40,12 @@ def test_errors_alone_fail(run, severities, status):
     assert run(['a.py'], *severities)[0] == status
 
 
-def test_ctrl_c_is_told_in_one_line(run, monkeypatch, capsys):
+def test_ctrl_c_is_told_in_one_line(monkeypatch, capsys):
     def interrupted(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(run.script, 'check_data', interrupted)
-    monkeypatch.setattr(sys, 'argv', ['check_data.py', 'a.py'])
+    monkeypatch.setattr(check_data, 'check_data', interrupted)
     with pytest.raises(SystemExit) as caught:
-        run.script.main()
+        check_data.main(['a.py'])
     assert caught.value.code == 130
     assert capsys.readouterr().err == 'error: interrupted, nothing was written\n'

@@ -1,7 +1,5 @@
 """The command line: what it prints, its exit codes, and that an expected failure shows no traceback."""
 
-import os
-import subprocess
 import sys
 from pathlib import Path
 from types import ModuleType
@@ -14,11 +12,14 @@ import soundfile
 from PIL import Image
 from scipy.io import savemat
 
-from fdkd.apis.prepare import main
+from fdkd.commands import prepare
+from fdkd.commands.prepare import main
 from fdkd.datasets.nyu_depth_v2 import CLASSES
 from fdkd.datasets.prepare.nyu_source import PUBLISHED, Published
+from tests.robustness.bad.tools import run_tool
 
 ROOT = Path(__file__).parents[2]
+NYU = ['nyu', '--mat', 'a', '--splits', 'b', '--mapping', 'c']
 
 
 @pytest.fixture
@@ -144,13 +145,12 @@ def cremad(tmp_path):
     return ['cremad', '--annotations', str(tmp_path), '--videos', str(tmp_path / 'VideoFlash')]
 
 
-def test_script_converts_clips_and_prints_the_share(cremad, tmp_path):
-    environment = os.environ | {'PYTHONPATH': str(ROOT)}
-    script = [sys.executable, str(ROOT / 'tools' / 'prepare_data.py')]
-    command = [*script, *cremad, '--out', 'data/cremad', '--fps', '3', '--workers', '1']
-    run = subprocess.run(command, capture_output=True, text=True, env=environment, cwd=tmp_path)
-    assert run.returncode == 0, run.stderr
-    told, *lines = run.stdout.splitlines()
+def test_script_converts_clips_and_prints_the_share(cremad, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    command = ['prepare_data', *cremad, '--out', 'data/cremad', '--fps', '3', '--workers', '1']
+    assert run_tool(command) == 0
+    first = capsys.readouterr()
+    told, *lines = first.out.splitlines()
     assert told == 'data/cremad: manifest.json says more, also which were left out and why'
     cells = [[cell.strip() for cell in line.strip('|').split('|')] for line in lines if line.startswith('|')]
     assert cells == [
@@ -158,10 +158,10 @@ def test_script_converts_clips_and_prints_the_share(cremad, tmp_path):
         ['train', '2', '2', '0', '1', '1', '50.0 %'],
         ['test', '2', '1', '0', '0', '1', '50.0 %'],
     ]
-    assert 'Converting' in run.stderr
+    assert 'Converting' in first.err
     assert len(list((tmp_path / 'data' / 'cremad' / 'frames' / '1001_IEO_NEU_XX').iterdir())) == 3
-    again = subprocess.run(command, capture_output=True, text=True, env=environment, cwd=tmp_path)
-    assert (again.returncode, again.stdout, again.stderr) == (0, run.stdout, '')
+    assert run_tool(command) == 0
+    assert capsys.readouterr() == (first.out, '')
 
 
 @pytest.mark.parametrize(
@@ -218,12 +218,16 @@ def test_numbers_that_cannot_be_meant(cremad, capsys, option, value, told):
     assert told in capsys.readouterr().err
 
 
-def test_script_ends_in_one_line_and_a_code(files, tmp_path):
-    environment = os.environ | {'PYTHONPATH': str(ROOT)}
-    script = [sys.executable, str(ROOT / 'tools' / 'prepare_data.py')]
-    run = subprocess.run([*script, *files], capture_output=True, text=True, env=environment, cwd=tmp_path)
-    assert run.returncode == 1
-    lines = run.stderr.splitlines()
-    assert len([line for line in lines if line.startswith('error: ')]) == 4
-    assert 'Traceback' not in run.stderr
-    assert 'http://horatio.cs.nyu.edu/mit/silberman/nyu_depth_v2/nyu_depth_v2_labeled.mat' in run.stderr
+def test_script_ends_in_one_line_and_a_code(files, capsys):
+    assert run_tool(['prepare_data', *files]) == 1
+    lines = capsys.readouterr().err.splitlines()
+    assert [line.partition(':')[0] for line in lines] == ['error'] * 4
+
+
+def test_folders_are_those_that_the_configs_read(capsys):
+    parser = prepare.parser('fdkd prepare')
+    assert parser.parse_args(['digits']).out == Path('data/digits')
+    assert parser.parse_args(['crisismmd', '--annotations', 'a', '--images', 'b']).out == Path('data/crisismmd')
+    assert parser.parse_args(NYU).out == Path('data/nyu_depth_v2')
+    for config, name in (('nyu_depth_v2', 'nyu_depth_v2'), ('crisismmd', 'crisismmd'), ('ave', 'ave')):
+        assert f"data_root='data/{name}'" in (ROOT / 'configs' / '_base_' / 'datasets' / f'{config}.py').read_text()

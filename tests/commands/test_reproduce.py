@@ -1,16 +1,16 @@
-"""``tools/reproduce.py``: its arguments, its exit status, and that it ends with its runs."""
+"""``fdkd reproduce``: its arguments, its exit status, and that it ends with its runs."""
 
 import multiprocessing
 import os
-import shutil
 import signal
-import sys
 import time
 
 import pytest
 
+from fdkd.apis.cli import guarded
+from fdkd.commands import reproduce
 from tests.support.motions import write_motions
-from tests.support.repository import REPOSITORY, tool, write_repository
+from tests.support.repository import write_repository
 
 #: A training that says that it began and then takes for ever.
 ENDLESS = """
@@ -22,21 +22,19 @@ time.sleep(600)
 
 @pytest.fixture
 def place(tmp_path, monkeypatch):
-    """A small repository with the real tool, and the current folder."""
+    """A small repository, for the one that fdkd comes with, and the current folder."""
     place = write_repository(tmp_path / 'repository', write_motions(tmp_path / 'motions'))
-    shutil.copy(REPOSITORY / 'tools' / 'reproduce.py', place / 'tools')
+    monkeypatch.setattr(reproduce, 'home', lambda: place)
     monkeypatch.chdir(place)
     return place
 
 
 @pytest.fixture
-def call(place, monkeypatch):
-    reproduce = tool(place / 'tools' / 'reproduce.py')
+def call(place):
     before = signal.getsignal(signal.SIGTERM)
 
     def call(*arguments):
-        monkeypatch.setattr(sys, 'argv', ['reproduce.py', *arguments])
-        reproduce.guarded(reproduce.main)
+        guarded(lambda: reproduce.main(arguments))
 
     yield call
     signal.signal(signal.SIGTERM, before)
@@ -80,7 +78,7 @@ def test_failures_are_the_exit_status_and_tables_are_written_all_the_same(place,
     (place / 'tools' / 'train.py').write_text('raise OSError("no training today")')
     with pytest.raises(SystemExit) as stopped:
         call('table1', '--data', 'tiny', '--seeds', '0', '--methods', 'feat', '--out', 'here')
-    assert stopped.value.code == '3 runs failed; they are tried again by the same command'
+    assert stopped.value.code == 'of 3 runs, 3 failed: the same command tries them again'
     assert 'no training today' in (place / 'here' / 'tiny-feat' / 'table1.md').read_text()
 
 

@@ -1,4 +1,8 @@
-"""The command line of ``tools/prepare_data.py``: one subcommand for each data set to convert or generate."""
+"""Makes the data folders that fdkd trains on: one subcommand for each data set to convert or generate.
+
+fdkd prepare digits
+fdkd prepare nyu --mat nyu_depth_v2_labeled.mat --splits splits.mat --mapping classMapping40.mat --download
+"""
 
 import argparse
 import os
@@ -8,23 +12,25 @@ from pathlib import Path
 
 from fdkd.apis.cli import parse_size, positive, whole
 from fdkd.errors import FdkdError
+from fdkd.printable import printable
 
 
-def main(argv: Sequence[str] | None = None) -> int:
+def main(argv: Sequence[str] | None = None, prog: str | None = None) -> int:
     """Runs one subcommand.
 
     Args:
         argv: The arguments, those of the process by default.
+        prog: What the command is called in messages, by default as the process was.
 
     Returns:
         0, or 1 after an expected failure, which is told in lines ``error: ...`` on stderr; 130 after Ctrl-C. Wrong
         arguments end the process with 2, as argparse does.
     """
-    args = _parser().parse_args(argv)
+    args = parser(prog).parse_args(argv)
     try:
         args.run(args)
     except (FdkdError, OSError) as error:
-        print(*(f'error: {line}' for line in str(error).splitlines()), sep='\n', file=sys.stderr)
+        print(*(f'error: {printable(line)}' for line in str(error).splitlines()), sep='\n', file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print('error: interrupted; run the same command again', file=sys.stderr)
@@ -32,29 +38,30 @@ def main(argv: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog='prepare_data.py', description='Makes the data folders that fdkd trains on.')
-    commands = parser.add_subparsers(required=True, metavar='DATASET')
+def parser(prog: str | None = None) -> argparse.ArgumentParser:
+    """The arguments."""
+    made = argparse.ArgumentParser(prog, description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    commands = made.add_subparsers(required=True, metavar='DATASET')
 
     nyu = commands.add_parser('nyu', help='convert the labelled set of NYU-Depth V2')
     nyu.add_argument('--mat', type=Path, required=True, help='nyu_depth_v2_labeled.mat (2.8 GB)')
     nyu.add_argument('--splits', type=Path, required=True, help='splits.mat')
     nyu.add_argument('--mapping', type=Path, required=True, help='classMapping40.mat')
-    nyu.add_argument('--out', type=Path, required=True, help='folder to make, for example data/nyu_depth_v2')
+    _add_out(nyu, 'nyu_depth_v2')
     nyu.add_argument('--size', type=parse_size, default=(640, 480), metavar='WxH', help='size to write (640x480)')
     nyu.add_argument('--download', action='store_true', help='download those of the three files that are missing')
     nyu.set_defaults(run=_nyu)
 
     rooms = commands.add_parser('rooms', help='generate a small RGB-D data set of drawn rooms')
-    rooms.add_argument('--out', type=Path, required=True, help='folder to make, for example data/rooms')
-    rooms.add_argument('--frames', type=int, default=400, help='frames in all (400)')
-    rooms.add_argument('--train', type=int, default=300, help='frames of the training split (300)')
-    rooms.add_argument('--seed', type=int, default=0, help='seed of the generator (0)')
+    _add_out(rooms, 'rooms')
+    rooms.add_argument('--frames', type=positive, default=400, help='frames in all (400)')
+    rooms.add_argument('--train', type=positive, default=300, help='frames of the training split (300)')
+    rooms.add_argument('--seed', type=whole, default=0, help='seed of the generator (0)')
     rooms.add_argument('--size', type=parse_size, default=(128, 96), metavar='WxH', help='size to write (128x96)')
     rooms.set_defaults(run=_rooms)
 
     digits = commands.add_parser('digits', help='write handwritten digits, each with a generated tune of its class')
-    digits.add_argument('--out', type=Path, required=True, help='folder to make, for example data/digits')
+    _add_out(digits, 'digits')
     digits.add_argument('--seed', type=whole, default=0, help='seed of the sounds and of the split (0)')
     digits.set_defaults(run=_digits)
 
@@ -78,7 +85,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_conversion(crisismmd, 'crisismmd', 'task_humanitarian_text_img_agreed_lab_{train,dev,test}.tsv')
     crisismmd.add_argument('--images', type=Path, required=True, help='folder with data_image')
     crisismmd.set_defaults(run=_crisismmd)
-    return parser
+    return made
 
 
 def _add_conversion(command: argparse.ArgumentParser, name: str, lists: str) -> None:
@@ -90,8 +97,14 @@ def _add_conversion(command: argparse.ArgumentParser, name: str, lists: str) -> 
         required=True,
         help=f'folder with the official lists {lists}, or a path with {{split}} for the name of each split',
     )
-    command.add_argument('--out', type=Path, required=True, help=f'folder to make, for example data/{name}')
+    _add_out(command, name)
     command.add_argument('--workers', type=positive, default=cpus, help=f'processes to share the work ({cpus})')
+
+
+def _add_out(command: argparse.ArgumentParser, name: str) -> None:
+    """``--out``, by default the folder that the configs read."""
+    folder = Path('data') / name
+    command.add_argument('--out', type=Path, default=folder, help=f'folder to make ({folder})')
 
 
 def _above_0(text: str) -> float:
