@@ -11,7 +11,7 @@ DEMO_WORK ?= work_dirs/demo/rooms_rgb_from_depth
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: demo test lint clean
+.PHONY: demo test lint docs clean
 
 demo: $(INSTALLED)  ## Generate rooms, train a depth teacher, distil it into an RGB student, show the result
 	$(BIN)/python tools/prepare_data.py rooms --out $(DEMO_DATA) --frames $(FRAMES) --train $(TRAIN)
@@ -26,8 +26,11 @@ lint: $(INSTALLED)  ## Check style
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 
+docs: $(INSTALLED)  ## Build the documentation, which then starts at site/index.html
+	$(BIN)/mkdocs build --strict
+
 clean:  ## Remove the virtual environment, the demo's data and all runs
-	rm -rf $(VENV) data/rooms data/digits work_dirs
+	rm -rf $(VENV) data/rooms data/digits work_dirs site
 
 $(INSTALLED): setup.py requirements/runtime.txt requirements/tests.txt
 	$(PYTHON) -c 'import sys; sys.exit("fdkd needs Python 3.10 or newer" if sys.version_info < (3, 10) else 0)'
