@@ -1,4 +1,4 @@
-# Two targets do everything on a fresh machine with Python 3.10 or newer: `make demo` and `make test`.
+# On a fresh machine with Python 3.10 or newer: `make demo`, `make test` and `make docs`.
 
 PYTHON ?= python3
 VENV ?= .venv
@@ -7,6 +7,7 @@ TRAIN ?= 300
 EPOCHS ?= 6
 DEMO_DATA ?= data/rooms
 DEMO_WORK ?= work_dirs/demo/rooms_rgb_from_depth
+JOBS ?= 2
 
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
@@ -19,8 +20,8 @@ demo: $(INSTALLED)  ## Generate rooms, train a depth teacher, distil it into an 
 		--data-root $(DEMO_DATA) --epochs $(EPOCHS) --work-dir $(DEMO_WORK)
 	@echo "Open $(DEMO_WORK)/predictions.png to see what the student sees."
 
-test: $(INSTALLED)  ## Run the test suite
-	$(BIN)/python -m pytest
+test: $(INSTALLED)  ## Run the test suite in JOBS processes of one thread and about 1.5 GB each
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(JOBS) --dist loadfile
 
 lint: $(INSTALLED)  ## Check style
 	$(BIN)/ruff check .
