@@ -33,7 +33,7 @@ docs: $(INSTALLED)  ## Build the documentation, which then starts at site/index.
 clean:  ## Remove the virtual environment, the demo's data and all runs
 	rm -rf $(VENV) data/rooms data/digits work_dirs site
 
-$(INSTALLED): setup.py requirements/runtime.txt requirements/tests.txt
+$(INSTALLED): setup.py requirements/runtime.txt requirements/tests.txt requirements/optional.txt
 	$(PYTHON) -c 'import sys; sys.exit("fdkd needs Python 3.10 or newer" if sys.version_info < (3, 10) else 0)'
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade pip

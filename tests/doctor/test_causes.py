@@ -1,5 +1,6 @@
 """Refusals that a whole data set does not show in test_reading.py: videos, and files that vanish."""
 
+import av
 import numpy as np
 import soundfile
 
@@ -9,8 +10,11 @@ from tests.doctor.conftest import write_frame, write_wave
 
 
 def test_a_video_of_sound_alone_has_no_frames_and_a_broken_one_is_unreadable(tmp_path):
-    soundfile.write(tmp_path / 'a.wav', np.random.default_rng(0).normal(0, 0.1, 8000), 8000)
-    (tmp_path / 'a.wav').rename(tmp_path / 'a.mp4')
+    with av.open(str(tmp_path / 'a.mp4'), 'w') as container:
+        stream = container.add_stream('aac', rate=8000)
+        frame = av.AudioFrame.from_ndarray(np.zeros((1, 8000), np.float32), format='fltp', layout='mono')
+        frame.sample_rate = 8000
+        container.mux([*stream.encode(frame), *stream.encode(None)])
     assert cause(LoadFrames('visual'), str(tmp_path / 'a.mp4')) == 'no frames'
     (tmp_path / 'b.mp4').write_bytes(b'none')
     assert cause(LoadFrames('visual'), str(tmp_path / 'b.mp4')) == 'unreadable'

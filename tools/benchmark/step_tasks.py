@@ -4,7 +4,7 @@ import argparse
 import copy
 import logging
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
@@ -171,7 +171,7 @@ def without_losses(cfg: Config) -> Algorithm:
 class NoTerms(nn.Module):
     """In place of the distillation losses: none."""
 
-    def forward(self, student: Features, teacher: Features, target: Tensor) -> Features:
+    def forward(self, student: Features, teacher: Features, target: Tensor, names: Sequence[str]) -> Features:
         return {}
 
 

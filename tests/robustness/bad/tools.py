@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 from mmengine.logging import MMLogger
 
+from fdkd.registry import DATASETS, HOOKS, MODELS
 from tests.support.repository import REPOSITORY
 
 #: Lines that a message may take.
@@ -42,7 +43,7 @@ def run_tool(words):
     argv, imports = sys.argv, list(sys.path)
     sys.argv, sys.path[:0] = [path.name, *map(str, words[1:])], [str(path.parent)]
     try:
-        with _signals_kept():
+        with _signals_kept(), _registries_kept():
             runpy.run_path(str(path), run_name='__main__')
     except SystemExit as end:
         if isinstance(end.code, str):
@@ -125,3 +126,22 @@ def _signals_kept():
     finally:
         for number, handler in kept.items():
             signal.signal(number, handler)
+
+
+@contextmanager
+def _registries_kept():
+    """Takes out what scripts have registered, as modules or as ``__main__``, so that they can once more."""
+    kept = [(registry, _of_scripts(registry)) for registry in (DATASETS, HOOKS, MODELS)]
+    try:
+        yield
+    finally:
+        for registry, parts in kept:
+            _of_scripts(registry)
+            registry.module_dict.update(parts)
+
+
+def _of_scripts(registry):
+    parts = {name: part for name, part in registry.module_dict.items() if '.' not in part.__module__}
+    for name in parts:
+        del registry.module_dict[name]
+    return parts
