@@ -135,8 +135,8 @@ class Runner(MMEngineRunner):
     def _warn_of_earlier_run(self, folder: Path) -> None:
         if is_main_process() and newest_checkpoint(folder) is not None:
             self.logger.warning(
-                f'{folder}: holds checkpoints of an earlier run: until this one has saved, --resume would continue '
-                'that; choose another --work-dir or remove them'
+                f'{folder}: holds checkpoints of an earlier run, which this one replaces: until this one has saved, '
+                '--resume would continue that; choose another --work-dir or remove them'
             )
 
     def _resume_newest(self, folder: Path) -> bool:

@@ -140,7 +140,7 @@ def test_a_run_that_starts_anew_where_another_was_warns(tiny_run, trained, tmp_p
     assert runner.resumed_from is None
     [warning] = [line for line in logged(folder).splitlines() if 'earlier run' in line]
     assert 'WARNING' in warning
-    assert f'{folder}: holds checkpoints of an earlier run: until this one has saved, --resume would' in warning
+    assert f'{folder}: holds checkpoints of an earlier run, which this one replaces: until this' in warning
     assert 'earlier run' not in logged(trained)
 
 
