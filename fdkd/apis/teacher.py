@@ -1,8 +1,6 @@
 """The teachers are part of the job: found where they were trained before, or trained first."""
 
 import copy
-import errno
-import fcntl
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -18,6 +16,7 @@ from fdkd.checkpoint import read_checkpoint
 from fdkd.engine.launch import from_rank_zero
 from fdkd.engine.runner import STUDENT_FILE
 from fdkd.errors import CheckpointError, ConfigError
+from fdkd.locks import try_lock
 from fdkd.packaged import find_config
 
 #: Given in place of a checkpoint: a teacher with the random weights that a training from scratch would start with.
@@ -119,18 +118,10 @@ def _turn(folder: Path) -> Iterator[None]:
 
 def _taken(folder: Path, held: ExitStack) -> bool:
     """Whether ``folder`` could be locked, which ``held`` undoes."""
-    folder.mkdir(parents=True, exist_ok=True)
-    lock = (folder / _LOCK_FILE).open('w')
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        lock.close()
-        return False
-    except OSError as error:  # a file system without locks
-        if error.errno not in (errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP):
-            raise
-    held.enter_context(lock)
-    return True
+    lock = try_lock(folder / _LOCK_FILE)
+    if lock is not None:
+        held.enter_context(lock)
+    return lock is not None
 
 
 def complete_teachers(cfg: Config, options: RunOptions) -> dict[str, Config | None]:

@@ -1,6 +1,5 @@
 """Running what the ledger lacks: several processes at a time, teachers before their students, each run once."""
 
-import fcntl
 import os
 import shlex
 import subprocess
@@ -14,6 +13,7 @@ from typing import Any
 from fdkd.apis.report import RESULTS_FILE
 from fdkd.engine.checkpoints import newest_checkpoint
 from fdkd.engine.runner import STUDENT_FILE
+from fdkd.locks import try_lock
 from fdkd.reproduce.ledger import Ledger
 from fdkd.reproduce.rows import CONSOLE_FILE, done_row, failed_row, results_of, tidy
 from fdkd.reproduce.runs import Job
@@ -129,12 +129,7 @@ class Executor:
     def _launch(self, job: Job) -> bool:
         """Starts a run, or enters what an earlier call left finished; ``False`` where another process is at it."""
         folder = work_dir(self.root, job)
-        folder.mkdir(parents=True, exist_ok=True)
-        lock = (folder / LOCK_FILE).open('w')
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            lock.close()
+        if (lock := try_lock(folder / LOCK_FILE)) is None:
             return False
         if results := results_of(job, folder):
             if job.key in self.ledger.done():
