@@ -1,5 +1,6 @@
 """Reading and writing checkpoints: nothing in a file is ever executed, and no half-written file is ever seen."""
 
+import fnmatch
 import os
 import pickle
 import re
@@ -12,6 +13,9 @@ from torch import Tensor, nn
 
 from fdkd.errors import CheckpointError, DamagedCheckpointError
 from fdkd.files import written_whole
+
+#: Bytes of a record that are held at a time.
+_PART = 2**20
 
 
 def read_checkpoint(
@@ -36,18 +40,30 @@ def read_checkpoint(
     if not path.is_file():
         raise CheckpointError(f'{path}: no such checkpoint')
     _check_records(path)
-    try:
-        loaded = torch.load(path, map_location=map_location, weights_only=not unsafe)
-    except Exception as error:  # the bytes of a damaged file lead the unpickler to errors of any kind
-        if not unsafe and (name := _refused_object(path, error)):
-            raise CheckpointError(
-                f'{path}: refused, since it holds objects that would run code ({name}). '
-                'Pass --unsafe-checkpoint if you trust its source as you would trust a program'
-            ) from error
-        raise _no_checkpoint(path, error) from error
-    if not isinstance(loaded, dict):
-        raise CheckpointError(f'{path}: holds a {type(loaded).__name__}, expected a dictionary of weights')
-    return loaded
+    return _unpickled(path, map_location, unsafe)
+
+
+def read_meta(path: str | os.PathLike, unsafe: bool = False) -> dict[str, Any]:
+    """Reads what a checkpoint says of itself, its ``meta``, and leaves its tensors on the disk.
+
+    Of the records that alone is compared with its checksum which ``meta`` lies in: what is damaged elsewhere is found
+    by :func:`read_checkpoint`.
+
+    Args:
+        path: The file, in torch's present format.
+        unsafe: As for :func:`read_checkpoint`.
+
+    Raises:
+        CheckpointError: As :func:`read_checkpoint`, and if the file has no ``meta``.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise CheckpointError(f'{path}: no such checkpoint')
+    _check_records(path, like='*/data.pkl')
+    meta = _unpickled(path, 'cpu', unsafe, mmap=True).get('meta')
+    if not isinstance(meta, dict):
+        raise CheckpointError(f'{path}: says nothing of itself, expected a dictionary "meta"')
+    return meta
 
 
 def write_checkpoint(checkpoint: dict[str, Any], path: str | os.PathLike) -> None:
@@ -65,6 +81,16 @@ def write_checkpoint(checkpoint: dict[str, Any], path: str | os.PathLike) -> Non
 
 def load_weights(model: nn.Module, weights: dict[str, Tensor], source: str | os.PathLike) -> None:
     """Loads ``weights`` into ``model``; every name and shape has to fit.
+
+    Raises:
+        CheckpointError: As :func:`check_weights`.
+    """
+    check_weights(model, weights, source)
+    model.load_state_dict(weights)
+
+
+def check_weights(model: nn.Module, weights: dict[str, Tensor], source: str | os.PathLike) -> None:
+    """Refuses ``weights`` of which a name or shape is not that of ``model``.
 
     Raises:
         CheckpointError: With the first misfits and their number.
@@ -88,11 +114,25 @@ def load_weights(model: nn.Module, weights: dict[str, Tensor], source: str | os.
         raise CheckpointError(
             f'{source}: does not fit {type(model).__name__} in {len(misfits)} of {entries} entries: {shown}'
         )
-    model.load_state_dict(weights)
 
 
-def _check_records(path: Path) -> None:
-    """Compares each record of a file in torch's format, a zip archive, with its checksum.
+def _unpickled(path: Path, map_location: str | torch.device, unsafe: bool, **how: Any) -> dict[str, Any]:
+    try:
+        loaded = torch.load(path, map_location=map_location, weights_only=not unsafe, **how)
+    except Exception as error:  # the bytes of a damaged file lead the unpickler to errors of any kind
+        if not unsafe and (name := _refused_object(path, error)):
+            raise CheckpointError(
+                f'{path}: refused, since it holds objects that would run code ({name}). '
+                'Pass --unsafe-checkpoint if you trust its source as you would trust a program'
+            ) from error
+        raise _no_checkpoint(path, error) from error
+    if not isinstance(loaded, dict):
+        raise CheckpointError(f'{path}: holds a {type(loaded).__name__}, expected a dictionary of weights')
+    return loaded
+
+
+def _check_records(path: Path, like: str = '*') -> None:
+    """Compares each record of a file in torch's format, a zip archive, whose name is ``like`` this with its checksum.
 
     Raises:
         DamagedCheckpointError: If one differs, or the archive cannot be read.
@@ -105,11 +145,23 @@ def _check_records(path: Path) -> None:
             if sum(record.file_size for record in archive.infolist()) > path.stat().st_size:
                 raise ValueError('its records are larger than the file')  # torch.save packs nothing
             has_checksums = any(record.CRC for record in archive.infolist())
-            damaged = archive.testzip() if has_checksums else None
+            names = fnmatch.filter(archive.namelist(), like) if has_checksums else []
+            damaged = next((name for name in names if not _fits(archive, name)), None)
         except Exception as error:  # as with the unpickler, any kind
             raise _no_checkpoint(path, error) from error
     if damaged is not None:
         raise DamagedCheckpointError(f'{path}: damaged: record {damaged} does not match its checksum')
+
+
+def _fits(archive: zipfile.ZipFile, name: str) -> bool:
+    """Whether a record has its checksum, which is looked at when it has been read."""
+    try:
+        with archive.open(name) as record:
+            while record.read(_PART):
+                pass
+    except zipfile.BadZipFile:
+        return False
+    return True
 
 
 def _no_checkpoint(path: Path, error: Exception) -> DamagedCheckpointError:

@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import nn
 
-from fdkd.checkpoint import load_weights, read_checkpoint, write_checkpoint
+from fdkd.checkpoint import load_weights, read_checkpoint, read_meta, write_checkpoint
 from fdkd.errors import CheckpointError, DamagedCheckpointError
 
 
@@ -163,6 +163,32 @@ def test_random_bytes_raise_one_kind_of_error(tmp_path):
         path.write_bytes(bytes(torch.randint(0, 256, (size,), generator=generator).tolist()))
         with pytest.raises(CheckpointError, match='not a checkpoint, or a damaged one'):
             read_checkpoint(path)
+
+
+def test_what_a_checkpoint_says_of_itself_is_read_without_its_tensors(tmp_path):
+    path = tmp_path / 'a.pth'
+    write_checkpoint({'meta': {'iter': 3}, 'weights': torch.arange(4.0)}, path)
+    assert read_meta(path) == {'iter': 3}
+    data = bytearray(path.read_bytes())
+    data[data.index(torch.arange(4.0).numpy().tobytes())] ^= 1
+    path.write_bytes(data)
+    assert read_meta(path) == {'iter': 3}
+    data[data.index(b'iter')] ^= 1
+    path.write_bytes(data)
+    with pytest.raises(DamagedCheckpointError, match=r'a.pth: damaged: record .*data.pkl does not match its checksum'):
+        read_meta(path)
+    with pytest.raises(CheckpointError, match='no such checkpoint'):
+        read_meta(tmp_path / 'none.pth')
+    for content in ({'weights': torch.ones(1)}, {'meta': [3]}):
+        torch.save(content, path)
+        with pytest.raises(CheckpointError, match=r'a.pth: says nothing of itself'):
+            read_meta(path)
+    torch.save({'meta': torch.nn.Linear(1, 1)}, path)
+    with pytest.raises(CheckpointError, match=r'a.pth: refused, since it holds objects that would run code'):
+        read_meta(path)
+    torch.save({'meta': {'iter': 3}}, path, _use_new_zipfile_serialization=False)
+    with pytest.raises(DamagedCheckpointError):
+        read_meta(path)
 
 
 @pytest.mark.parametrize('zipped', [True, False])

@@ -4,12 +4,13 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from prettytable import PrettyTable
 
 from fdkd.analysis.plots import write_figure
 from fdkd.apis.options import RunOptions
-from fdkd.engine.runner import STUDENT_FILE
+from fdkd.engine.saving import STUDENT_FILE
 from fdkd.errors import ConfigError, FdkdError
 from fdkd.reproduce.estimate import seconds_of, spoken, total_seconds
 from fdkd.reproduce.execute import Executor, in_order, missing, train_command, work_dir
@@ -20,7 +21,7 @@ from fdkd.reproduce.render import render, write
 from fdkd.reproduce.render.picture import points_figure
 from fdkd.reproduce.result import ResultTable
 from fdkd.reproduce.rows import results_of
-from fdkd.reproduce.runs import Job, Run, Workshop
+from fdkd.reproduce.runs import Job, Run, Workshop, stem_of
 from fdkd.reproduce.tables import Protocol
 from fdkd.reproduce.watch import Watch
 
@@ -90,8 +91,12 @@ class Reproduction:
 class Prepared:
     """Exhibits with their jobs: what :meth:`Reproduction.prepare` makes."""
 
+    #: How many runs were stopped when :meth:`run` ran them, or wait for a teacher that was.
+    stopped: int = 0
+
     def __init__(self, asked: Reproduction, workshop: Workshop, exhibits: dict[str, Exhibit], ledger: Ledger) -> None:
         self.asked, self.exhibits, self.ledger = asked, exhibits, ledger
+        self._workshop = workshop
         self.blocked: dict[str, list[Run]] = {}
         self._of: dict[Run, Job] = {}
         for run in dict.fromkeys(run for exhibit in exhibits.values() for run in exhibit.all_runs):
@@ -104,16 +109,26 @@ class Prepared:
         self.missing = missing(self.jobs, ledger, asked.root, drawn)
 
     def list_runs(self, parallel: int) -> str:
-        """A table of all runs, done or not, with an estimate of the time that is missing."""
+        """A table of all runs, done, to do or blocked, with an estimate of the time that is missing."""
         rows = self.ledger.rows()
         newest, waiting = self.ledger.newest(), {job.key for job in self.missing}
         table = PrettyTable(['run', 'epochs', 'state', 'time'], align='l')
+        for run in (run for runs in self.blocked.values() for run in runs):
+            table.add_row(self._blocked_row(run, rows))
         for job in self.jobs:
             failed = newest.get(job.key, {}).get('status') == 'failed'
             state = 'done' if job.key not in waiting else 'failed, again' if failed else 'to do'
             time = spoken(seconds_of(job, rows)) if job.key in waiting else ''
             table.add_row([job.name, job.epochs, state, time])
         return f'{table}\n{self._outlook(parallel)}'
+
+    def _blocked_row(self, run: Run, rows: Sequence[Mapping[str, Any]]) -> list[Any]:
+        """A line of :meth:`list_runs`; the time is that of runs of the same config, where the ledger has some."""
+        try:
+            job = Job(run, None, self._workshop.config(run), '', '', ())
+        except FdkdError:  # the config is what blocks it
+            return [stem_of(run), '', 'blocked', '']
+        return [stem_of(run), job.epochs, 'blocked', spoken(seconds_of(job, rows))]
 
     def run(self, parallel: int) -> dict[str, str]:
         """Runs what is missing, and returns the names of the runs that failed, with why."""
@@ -124,21 +139,25 @@ class Prepared:
         with Watch(len(self.missing)) as watch:
             executor = Executor(self.ledger, self.asked.root, command, parallel, watch.tell)
             executor.run(self.missing, watch.update)
+        self.stopped = len(executor.stopped)
         names = {job.key: job.name for job in self.jobs}
         return {names[key]: reason for key, reason in executor.failed.items()}
 
     def shortfall(self, failed: Mapping[str, str]) -> str | None:
-        """How many of all runs failed, as :meth:`run` said, or are blocked; ``None`` where there is none."""
+        """How many of all runs failed, as :meth:`run` said, were stopped or wait, or are blocked; ``None`` if none."""
         blocked = sum(map(len, self.blocked.values()))
         total = len(self.jobs) + blocked
-        counts = {'failed': len(failed), 'blocked': blocked}
+        counts = {'failed': len(failed), 'stopped or waiting': self.stopped, 'blocked': blocked}
         lacking = [f'{number} {what}' for what, number in counts.items() if number]
-        return f'of {total} runs, {" and ".join(lacking)}: the same command tries them again' if lacking else None
+        again = 'tries them again' if failed or blocked else 'continues them'
+        return f'of {total} runs, {" and ".join(lacking)}: the same command {again}' if lacking else None
 
     def _outlook(self, parallel: int) -> str:
-        count = f'{len(self.missing)} of {len(self.jobs)} runs to do'
+        blocked = sum(map(len, self.blocked.values()))
+        count = f'{len(self.missing)} of {len(self.jobs) + blocked} runs to do'
+        rest = f'; {blocked} are blocked' if blocked else ''
         seconds = total_seconds(self.missing, self.ledger.rows(), parallel)
-        return f'{count}, {parallel} at a time: {spoken(seconds)}' if self.missing else count
+        return f'{count}, {parallel} at a time: {spoken(seconds)}{rest}' if self.missing else count + rest
 
     def tables(self) -> list[ResultTable]:
         """Fills and prints the tables, writes those that are not blocked as a whole, and draws what can be drawn.

@@ -6,6 +6,7 @@ from mmengine.dist import get_world_size
 from mmengine.hooks import EMAHook as MMEngineEMAHook
 from mmengine.runner import Runner
 
+from fdkd.checkpoint import check_weights
 from fdkd.errors import ConfigError
 from fdkd.registry import HOOKS
 
@@ -43,6 +44,7 @@ class EMAHook(MMEngineEMAHook):
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict[str, Any]) -> None:
         """Takes the average back in a resumed run; another begins with the first step of its own."""
         if runner.resumed_from is not None:
+            check_weights(runner.algorithm, checkpoint['state_dict'], runner.resumed_from)
             super().after_load_checkpoint(runner, checkpoint)
 
     def after_train(self, runner: Runner) -> None:

@@ -1,7 +1,7 @@
 """The full checkpoints of a run: which are there, which of them can be resumed, and how many are kept."""
 
+import math
 import re
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -9,32 +9,60 @@ from mmengine.dist import is_main_process
 from mmengine.hooks import CheckpointHook as MMEngineCheckpointHook
 from mmengine.runner import Runner
 
-from fdkd.checkpoint import read_checkpoint
+from fdkd.checkpoint import read_checkpoint, read_meta
 from fdkd.errors import CheckpointError, ConfigError, DamagedCheckpointError
 from fdkd.registry import HOOKS
 
+#: The place of a checkpoint that does not say where it belongs.
+_UNKNOWN = (math.inf, math.inf, math.inf)
 
-def full_checkpoints(folder: Path) -> list[Path]:
+
+def holds_checkpoints(folder: Path) -> bool:
+    """Whether there is a full checkpoint in ``folder``, intact or not."""
+    return bool(_files(folder))
+
+
+def full_checkpoints(folder: Path, unsafe: bool = False) -> list[Path]:
     """The full checkpoints in ``folder``; the one that was written last first.
 
-    That is the one that was changed last, whatever its number: another run may have left higher ones. Where a copy has
-    given several the same time, the number decides.
+    That is what they themselves say: which of the runs in this folder wrote them, see :func:`run_number_of_new`, and at
+    which iteration and epoch. Times of files do not matter, which a copy may have changed. What does not say where it
+    belongs, such as a damaged file, comes first, so that it is told of and not passed over.
+
+    Args:
+        folder: The work dir of a run.
+        unsafe: As for :func:`~fdkd.checkpoint.read_checkpoint`.
     """
-    written = {}
-    for path in [*folder.glob('epoch_*.pth'), *folder.glob('iter_*.pth')]:
-        with suppress(FileNotFoundError):  # removed since
-            written[path] = path.stat().st_mtime_ns, _number(path)
-    return sorted(written, key=written.__getitem__, reverse=True)
+    places = {path: (_position(path, unsafe) or _UNKNOWN, _number(path)) for path in _files(folder)}
+    return sorted(places, key=places.__getitem__, reverse=True)
+
+
+def run_number_of_new(folder: Path, unsafe: bool = False) -> int:
+    """The number of a run that starts anew in ``folder``: one more than those of the checkpoints there, else 0.
+
+    A run saves its number, and keeps it where it is resumed.
+    """
+    known = [place for path in _files(folder) if (place := _position(path, unsafe))]
+    return max((run for run, _, _ in known), default=-1) + 1
+
+
+def _files(folder: Path) -> list[Path]:
+    return [path for kind in ('epoch', 'iter') for path in folder.glob(f'{kind}_*.pth') if path.is_file()]
+
+
+def _position(path: Path, unsafe: bool) -> tuple[float, float, float] | None:
+    """Number of the run, iteration and epoch of a checkpoint (an epoch's last step comes before its end)."""
+    try:
+        meta = read_meta(path, unsafe)
+    except CheckpointError:  # which tells whoever reads all of it
+        return None
+    place = meta.get('run', 0), meta.get('iter'), meta.get('epoch')
+    return place if all(isinstance(number, int) for number in place) else None
 
 
 def _number(path: Path) -> int:
     found = re.search(r'_(\d+)$', path.stem)
     return int(found[1]) if found else -1
-
-
-def newest_checkpoint(folder: Path) -> Path | None:
-    """The full checkpoint in ``folder`` that was written last, intact or not."""
-    return next(iter(full_checkpoints(folder)), None)
 
 
 def read_newest_intact(folder: Path, unsafe: bool = False) -> tuple[Path, dict[str, Any], dict[Path, str]] | None:
@@ -45,14 +73,14 @@ def read_newest_intact(folder: Path, unsafe: bool = False) -> tuple[Path, dict[s
         unsafe: As for :func:`~fdkd.checkpoint.read_checkpoint`.
 
     Returns:
-        Its path, what it holds, and by path what is wrong with each newer one; ``None`` where there is no full
-        checkpoint.
+        Its path, what it holds, and by path what is wrong with each that comes before it; ``None`` where there is no
+        full checkpoint.
 
     Raises:
         CheckpointError: If all that are there are damaged, or the newest intact one is refused.
     """
     damages = {}
-    for path in full_checkpoints(folder):
+    for path in full_checkpoints(folder, unsafe):
         try:
             return path, read_checkpoint(path, unsafe=unsafe), damages
         except DamagedCheckpointError as error:
@@ -118,9 +146,9 @@ class CheckpointHook(MMEngineCheckpointHook):
         """Finds what a resumed run has written before."""
         super().before_train(runner)
         self._kept = []
-        if not is_main_process():  # rank 0 alone writes and removes
+        if runner.resumed_from is None or self.max_kept <= 0 or not is_main_process():  # which alone removes
             return
-        written = full_checkpoints(Path(self.out_dir))
+        written = full_checkpoints(Path(self.out_dir), runner.unsafe_checkpoint)
         if runner.resumed_from in written:
             older = written[written.index(runner.resumed_from) :]
             self._kept = [path for path in written if path in runner.damaged] + older[::-1]

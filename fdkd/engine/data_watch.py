@@ -30,8 +30,9 @@ class DataWatch(Hook):
     and whatever else follows its timer as well.) The first epoch's holds the start of the loader's workers.
 
     Where the data set's ``on_error`` is ``'skip'``, the samples that could not be read are counted, each once however
-    often it comes up, and each is a warning in the log. The count goes on where a run is resumed. The processes tell
-    each other theirs before a checkpoint is saved and at the end of an epoch.
+    often it comes up, and each is a warning in the log. The count goes on where a run is resumed, and stays with it
+    where it is resumed with another ``on_error``. The processes tell each other theirs before a checkpoint is saved and
+    at the end of an epoch.
 
     Raises:
         DataError: If more than :data:`LIMIT` of the split's samples are unreadable: as soon as one process has met so
@@ -46,15 +47,21 @@ class DataWatch(Hook):
         self._skipped: dict[str, str] = {}
         self._waited = self._start = self._last = 0.0
 
+    def after_load_checkpoint(self, runner: Runner, checkpoint: dict[str, Any]) -> None:
+        """Forgets what an earlier run in this process has lost; the one that continues knows its own."""
+        if runner._resume:
+            runner.message_hub.pop_info(_KEY)
+
     def before_train(self, runner: Runner) -> None:
         loaders = [runner.train_dataloader, *([runner.val_loop.dataloader] if runner.val_loop else [])]
-        for loader in loaders:
-            for notice in getattr(loader.dataset, 'notices', ()):
-                runner.logger.warning(notice)
+        notices = (notice for loader in loaders for notice in getattr(loader.dataset, 'notices', ()))
+        for notice in dict.fromkeys(notices):
+            runner.logger.info(notice)
+        if not runner.iter:  # not resumed: the hub may be that of an earlier run in this process
+            runner.message_hub.pop_info(_KEY)
         if _skips(runner):
-            if not runner.iter:  # not resumed: the hub may be that of an earlier run in this process
-                runner.message_hub.update_info(_KEY, '{}')
             self._skipped = _known(runner)
+            runner.message_hub.update_info(_KEY, json.dumps(self._skipped))
 
     def before_train_epoch(self, runner: Runner) -> None:
         self._gaps = dict.fromkeys((*runner.algorithm.modalities, 'label'), 0)
@@ -85,7 +92,7 @@ class DataWatch(Hook):
         epoch, samples = f'epoch {runner.epoch + 1}', sum(count for count, _ in ranks)
         for part in self._gaps:
             if lacking := sum(gaps[part] for _, gaps in ranks):
-                runner.logger.info(f'{epoch}: {lacking} of {samples} samples had no {part}')
+                runner.logger.info(f'{epoch}: {lacking} of the {samples} samples read had no {part}')
         if self._samples:  # none where training resumed at the very end of the epoch
             share = self._waited / (self._last - self._start)
             runner.logger.info(f'{epoch}: {100 * share:.1f} % of the time was spent waiting for data')
@@ -112,7 +119,7 @@ class DataWatch(Hook):
             rest = f'\n  and {count - len(shown)} more, see the log' if count > len(shown) else ''
             raise DataError(
                 f"{count} of {total:,} training samples cannot be read; on_error='skip' puts up with {allowed} "
-                f'({100 * LIMIT:g} %, or one). Repair or remove them; tools/check_data.py finds all:{lines}{rest}'
+                f'({100 * LIMIT:g} %, or one). Repair or remove them; `fdkd check-data` finds all:{lines}{rest}'
             )
 
 
@@ -122,14 +129,17 @@ def allowed_of(total: int) -> int:
 
 
 def skipped(runner: Runner) -> dict[str, Any] | None:
-    """What a training says of the samples that it could not read; ``None`` where it would have stopped at the first.
+    """What a training says of the samples that it could not read, also before it was resumed.
+
+    ``None`` where it would have stopped at the first, and lost none while it would not.
 
     Returns:
         ``number``, ``of`` (how many samples the split has) and ``samples``: what was wrong with each, by id.
     """
-    if not _skips(runner):
+    samples = _known(runner)
+    if not samples and not _skips(runner):
         return None
-    samples, total = _known(runner), len(runner.train_dataloader.dataset)
+    total = len(runner.train_dataloader.dataset)
     return {'number': len(samples), 'of': total, 'samples': dict(sorted(samples.items()))}
 
 

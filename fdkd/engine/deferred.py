@@ -13,7 +13,11 @@ from mmengine.logging import HistoryBuffer, MessageHub
 from mmengine.runner import Runner
 from torch import Tensor
 
+from fdkd.engine.history import bound_history
 from fdkd.registry import HOOKS
+
+#: After so many iterations the histories of scalars, of which new ones may have begun, are bounded again.
+_BOUNDED_EVERY = 1000
 
 
 def worth_deferring(value: Any) -> bool:
@@ -100,8 +104,9 @@ def scalars_of(runner: Runner) -> DeferredScalars:
 class DeferredRuntimeInfo(RuntimeInfoHook):
     """MMEngine's ``RuntimeInfoHook``, which leaves the parts of the loss on the GPU until they are read.
 
-    The norm of the gradients, which MMEngine's optimizer wrappers log where they clip it, likewise. On a CPU it does
-    what MMEngine's does.
+    The norm of the gradients, which MMEngine's optimizer wrappers log where they clip it, likewise. On a CPU it logs
+    what MMEngine's does. On any device the histories of scalars are bounded, see
+    :func:`~fdkd.engine.history.bound_history`.
     """
 
     def before_train(self, runner: Runner) -> None:
@@ -120,6 +125,8 @@ class DeferredRuntimeInfo(RuntimeInfoHook):
                 self.scalars.update(f'train/{name}', value)
             else:
                 runner.message_hub.update_scalar(f'train/{name}', value)
+        if self.every_n_train_iters(runner, _BOUNDED_EVERY):
+            bound_history(runner)
 
     def _watch_clipping(self, wrapper: Any) -> None:
         """A norm that the clipping function does not return is not logged by the wrapper; it is here."""

@@ -1,11 +1,67 @@
-"""MMEngine's message hub as plain data, so that a checkpoint needs no unpickling of objects."""
+"""MMEngine's message hub: bounded, and as plain data, so that a checkpoint needs no unpickling of objects."""
 
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from mmengine.hooks import LoggerHook
 from mmengine.logging import HistoryBuffer, MessageHub
+from mmengine.runner import Runner
+
+#: How many values of each scalar stay, at the least. MMEngine keeps a million, and copies all of them at each step.
+KEPT = 10_000
+_MOST = 1_000_000
+
+
+def longest_window(runner: Runner) -> int | None:
+    """Of how many of its last values a scalar is logged at most; ``None`` where all that there ever were count."""
+    processor = runner.log_processor
+    windows = {entry.get('window_size', 'global') for entry in processor.custom_cfg}
+    if windows & {None, 'global'}:
+        return None
+    epoch = len(runner.train_dataloader)
+    lengths = [epoch if window == 'epoch' else window for window in (*windows, processor.window_size)]
+    if runner.val_loop is not None:  # whose times are logged as means of an epoch
+        lengths.append(len(runner.val_loop.dataloader) + 1)
+    # On a GPU losses are looked at when the log is written, all since the last time.
+    looks = [hook.interval for hook in runner.hooks if isinstance(hook, LoggerHook)]
+    return max(*lengths, *(looks or [epoch]))
+
+
+def _length(runner: Runner) -> int:
+    """How many values of each scalar stay."""
+    window = longest_window(runner)
+    return _MOST if window is None else min(max(window, KEPT), _MOST)
+
+
+def bound_history(runner: Runner) -> None:
+    """Lets every scalar that has been logged so far keep its last :data:`KEPT` values, or as many as are ever read.
+
+    What is logged is the same as with all of them.
+    """
+    length = _length(runner)
+    for buffer in runner.message_hub.log_scalars.values():
+        buffer.max_length = min(buffer.max_length, length)
+
+
+def lift_bounds(runner: Runner) -> None:
+    """Lets a resumed run, which may log over longer windows than before, keep as much as it reads.
+
+    It warns of scalars whose earlier values are gone. What keeps fewer than :data:`KEPT` has its own reasons, and stays
+    so.
+    """
+    length, gone = _length(runner), []
+    for name, buffer in runner.message_hub.log_scalars.items():
+        if KEPT <= buffer.max_length < length:
+            if len(buffer.data[0]) >= buffer.max_length:
+                gone.append(name)
+            buffer.max_length = length
+    if gone:
+        runner.logger.warning(
+            f'the log looks further back than was kept of {", ".join(gone)} before this run was resumed: what it makes '
+            'of them leaves the earlier values out'
+        )
 
 
 def pack_history(hub: MessageHub) -> dict[str, Any]:

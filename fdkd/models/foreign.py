@@ -1,8 +1,7 @@
 """Networks of other libraries as models of one modality: what timm, torchvision and transformers have in common."""
 
 from abc import abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import torch
@@ -14,10 +13,8 @@ from torch.nn.functional import interpolate
 from fdkd.errors import ConfigError, DataError
 from fdkd.labels import UNLABELLED, VOID
 from fdkd.models.classifier import mean_cross_entropy, write_predictions
+from fdkd.models.stated import Stated
 from fdkd.registry import MODELS
-
-#: How a ResNet's blocks name the ReLU at their end: timm's bottleneck, timm's basic block, torchvision's.
-_LAST_RELUS = ('act3', 'act2', 'relu')
 
 
 class Outputs(NamedTuple):
@@ -27,13 +24,6 @@ class Outputs(NamedTuple):
     logits: Tensor | None
     feat: Tensor
     stages: Sequence[Tensor]
-
-
-class Stated(NamedTuple):
-    """The normalisation that weights were trained with, for values of 0 to 255."""
-
-    mean: tuple[float, ...]
-    std: tuple[float, ...]
 
 
 class ForeignModel(BaseModule):
@@ -191,90 +181,3 @@ def is_foreign(config: Any) -> bool:
     kind = config.get('type') if isinstance(config, Mapping) else None
     found = MODELS.get(kind) if isinstance(kind, str) else kind
     return isinstance(found, type) and issubclass(found, ForeignModel)
-
-
-def contradiction(model: nn.Module, normalizer: nn.Module | None) -> str | None:
-    """What to say where a model's pretrained weights saw other values than it is to be given; else ``None``.
-
-    Only images of three channels are judged: of depth or sound no weights state anything.
-
-    Args:
-        model: Any model.
-        normalizer: What prepares its modality, a :class:`~fdkd.models.preprocessor.Normalizer` if it normalises.
-    """
-    stated = getattr(model, 'stated', None)
-    mean, std = (getattr(normalizer, name, None) for name in ('mean', 'std'))
-    if stated is None or mean is None or mean.numel() != len(stated.mean):
-        return None
-    given = Stated(*(tuple(round(value, 3) for value in x.flatten().tolist()) for x in (mean, std)))
-    close = all(abs(a - b) <= 1 for pair in zip(given, stated, strict=True) for a, b in zip(*pair, strict=True))
-    if close:
-        return None
-    return (
-        f'{model.name}: its weights expect mean={list(stated.mean)}, std={list(stated.std)} for values of 0 to 255, '
-        f'and data_preprocessor has mean={list(given.mean)}, std={list(given.std)}'
-    )
-
-
-@contextmanager
-def recorded(network: nn.Module, paths: Sequence[str]) -> Iterator[dict[str, Tensor]]:
-    """Within it, the dictionary fills with the last tensor at each path, as taps name them; of several, the last.
-
-    Args:
-        network: Where the paths lead.
-        paths: ``'layer4'`` for that module's output, ``'fc:input'`` for its input.
-    """
-    found: dict[str, Tensor] = {}
-
-    def record(path: str) -> Any:
-        def record_input(_: nn.Module, args: tuple) -> None:
-            found[path] = args[0]
-
-        def record_output(_: nn.Module, args: tuple, output: Any) -> None:
-            found[path] = list(output.values())[-1] if isinstance(output, Mapping) else output
-
-        module = network.get_submodule(path.removesuffix(':input'))
-        if path.endswith(':input'):
-            return module.register_forward_pre_hook(record_input)
-        return module.register_forward_hook(record_output)
-
-    handles = [record(path) for path in paths]
-    try:
-        yield found
-    finally:
-        for handle in handles:
-            handle.remove()
-
-
-def before_last_relus(network: nn.Module, prefix: str = '') -> list[str]:
-    """The inputs of the last ReLU of each stage of a ResNet of timm or torchvision, which no longer overwrites them.
-
-    Args:
-        network: Any network.
-        prefix: Put before the paths.
-
-    Returns:
-        Four paths; none where the network is no ResNet.
-    """
-    paths = []
-    for stage in ('layer1', 'layer2', 'layer3', 'layer4'):
-        blocks = getattr(network, stage, None)
-        if not isinstance(blocks, nn.Sequential) or not len(blocks):
-            return []
-        relus = [name for name in _LAST_RELUS if isinstance(getattr(blocks[-1], name, None), nn.ReLU)]
-        if not relus:
-            return []
-        getattr(blocks[-1], relus[0]).inplace = False
-        paths.append(f'{prefix}{stage}.{len(blocks) - 1}.{relus[0]}:input')
-    return paths
-
-
-def some_of(number: int) -> list[int]:
-    """The last four of as many stages."""
-    return list(range(max(number - 4, 0), number))
-
-
-def quarters(number: int) -> list[int]:
-    """The layers, of so many of one width, at which the four quarters end."""
-    parts = min(4, number)
-    return [number * (part + 1) // parts - 1 for part in range(parts)]

@@ -7,7 +7,9 @@ from torch import Tensor, nn
 
 from fdkd.checkpoint import load_weights
 from fdkd.errors import CheckpointError, ConfigError
-from fdkd.models.foreign import ForeignModel, Outputs, Stated, before_last_relus, quarters, recorded, some_of
+from fdkd.models.foreign import ForeignModel, Outputs
+from fdkd.models.stages import before_last_relus, quarters, recorded, some_of
+from fdkd.models.stated import Stated
 from fdkd.registry import MODELS
 
 

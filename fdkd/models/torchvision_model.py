@@ -9,8 +9,10 @@ from torchvision.models import get_model, get_model_weights, list_models
 
 from fdkd.checkpoint import load_weights
 from fdkd.errors import ConfigError
-from fdkd.models.foreign import ForeignModel, Outputs, Stated, before_last_relus, recorded
+from fdkd.models.foreign import ForeignModel, Outputs
 from fdkd.models.imagenet import torchvision_weights
+from fdkd.models.stages import before_last_relus, recorded
+from fdkd.models.stated import Stated
 from fdkd.registry import MODELS
 
 #: Where networks that are no ResNets have a map, the first that is there.

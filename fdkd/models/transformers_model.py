@@ -11,9 +11,11 @@ from torch import Tensor
 from fdkd.checkpoint import load_weights
 from fdkd.errors import CheckpointError, ConfigError
 from fdkd.huggingface import load_local_first
-from fdkd.models.foreign import ForeignModel, Outputs, Stated, quarters, some_of
+from fdkd.models.foreign import ForeignModel, Outputs
 from fdkd.models.huggingface import without_pooler
 from fdkd.models.padding import PADDING
+from fdkd.models.stages import quarters, some_of
+from fdkd.models.stated import Stated
 from fdkd.registry import MODELS
 
 

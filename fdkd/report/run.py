@@ -3,7 +3,7 @@
 import base64
 import json
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from numbers import Real
 from pathlib import Path
@@ -113,8 +113,8 @@ def read_run(folder: Path) -> Run:
     run = Run(folder, folder.resolve().name)
     run.results = _attempt(read_results, folder / RESULTS_FILE, run.problems)
     run.history = read_history(folder, run.problems)
-    if configs := sorted(folder.glob('*.py'), key=lambda path: path.stat().st_mtime):
-        run.config = _attempt(read_config, configs[-1], run.problems)
+    if config := _config_file(folder, logs, run.problems):
+        run.config = _attempt(read_config, config, run.problems)
     run.predictions = _attempt(
         lambda path: read_predictions(path, run.problems), folder / 'predictions.csv', run.problems
     )
@@ -122,6 +122,21 @@ def read_run(folder: Path) -> Run:
     pictures = {name: _attempt(read_picture, folder / name, run.problems) for name in PICTURES}
     run.pictures = {name: picture for name, picture in pictures.items() if picture}
     return run
+
+
+def _config_file(folder: Path, logs: Sequence[Path], problems: list[str]) -> Path | None:
+    """The config of the run that logged last, which lies beside its log; else the only one in the work dir.
+
+    A work dir holds several where runs of several configs wrote to it, and times of files do not outlive a copy.
+    """
+    if logs and (beside := logs[-1].with_name('config.py')).is_file():
+        return beside
+    configs = sorted(folder.glob('*.py'))
+    if len(configs) > 1:
+        names = ', '.join(path.name for path in configs)
+        problems.append(f"{folder}: holds the configs {names}, and no log says which is this run's; left out")
+        return None
+    return configs[0] if configs else None
 
 
 def _attempt(read: Callable[[Path], Read], path: Path, problems: list[str]) -> Read | None:

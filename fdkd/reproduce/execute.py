@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from fdkd.apis.report import RESULTS_FILE
-from fdkd.engine.checkpoints import newest_checkpoint
-from fdkd.engine.runner import STUDENT_FILE
+from fdkd.engine.checkpoints import holds_checkpoints
+from fdkd.engine.interruption import STOPPED
+from fdkd.engine.saving import STUDENT_FILE
 from fdkd.locks import try_lock
 from fdkd.reproduce.ledger import Ledger
 from fdkd.reproduce.rows import CONSOLE_FILE, done_row, failed_row, results_of, tidy
@@ -74,6 +75,9 @@ class _Process:
 class Executor:
     """Runs jobs and enters them in the ledger.
 
+    A run that a signal has stopped (its process ends with 75) has neither succeeded nor failed: it is not entered, and
+    a later call goes on with what it has saved. The other runs are still started, but for its students.
+
     A run belongs to the process that holds the lock in its folder. The process inherits the lock, so that a run whose
     parent was killed is not started a second time while it goes on; it is waited for and entered afterwards.
 
@@ -83,6 +87,10 @@ class Executor:
         command: What trains, to which the arguments of a job are added.
         parallel: How many runs go on side by side.
         tell: Called with each sentence for the user.
+
+    Attributes:
+        failed: Runs that failed, or whose teacher did, by key, with why.
+        stopped: Runs that were stopped, or have not begun since their teacher was, likewise.
     """
 
     ledger: Ledger
@@ -91,10 +99,11 @@ class Executor:
     parallel: int = 1
     tell: Callable[[str], None] = print
     failed: dict[str, str] = field(default_factory=dict)
+    stopped: dict[str, str] = field(default_factory=dict)
     _running: list[_Process] = field(default_factory=list)
 
     def run(self, jobs: Sequence[Job], watch: Callable[[list[tuple[Job, Path]]], None] = lambda running: None) -> None:
-        """Runs ``jobs``, which are in order, until each is done, has failed, or lost its teacher to a failure.
+        """Runs ``jobs``, which are in order, until each is done, has failed or was stopped, or its teacher has or was.
 
         Args:
             jobs: What :func:`missing` found.
@@ -122,6 +131,8 @@ class Executor:
             teacher = job.teacher
             if teacher and teacher.key in self.failed:
                 self._give_up(job, f'its teacher {teacher.name} failed')
+            elif teacher and teacher.key in self.stopped:
+                self._put_off(job, f'its teacher {teacher.name} is to be continued first')
             elif (teacher and teacher.key in pending) or len(self._running) >= self.parallel or not self._launch(job):
                 rest.append(job)
         return rest
@@ -139,7 +150,7 @@ class Executor:
             lock.close()
             return True
         (folder / RESULTS_FILE).unlink(missing_ok=True)
-        resumed = newest_checkpoint(folder) is not None
+        resumed = holds_checkpoints(folder)
         call = [*self.command, *self._arguments(job, folder)]
         with (folder / CONSOLE_FILE).open('a') as console:
             console.write(f'$ {shlex.join(call)}\n')
@@ -169,6 +180,8 @@ class Executor:
             results = results_of(entry.job, entry.folder) if entry.process.returncode == 0 else None
             if results:
                 self._enter(entry.job, results, entry.folder, entry.resumed)
+            elif entry.process.returncode == STOPPED:
+                self._put_off(entry.job, 'by a signal; what it has saved stays, and the same command continues it')
             else:
                 row = failed_row(entry.job, entry.process.returncode, entry.folder, self.root)
                 self.ledger.append(row)
@@ -185,6 +198,10 @@ class Executor:
     def _give_up(self, job: Job, reason: str) -> None:
         self.failed[job.key] = reason
         self.tell(f'failed: {job.name}: {reason}')
+
+    def _put_off(self, job: Job, reason: str) -> None:
+        self.stopped[job.key] = reason
+        self.tell(f'stopped: {job.name}: {reason}')
 
 
 def train_command(repository: Path) -> list[str]:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from fdkd.apis.report import RESULTS_FILE
-from fdkd.engine.runner import STUDENT_FILE
+from fdkd.engine.saving import STUDENT_FILE
 from fdkd.errors import DataError
 from fdkd.report.run import read_results
 from fdkd.reproduce.runs import Job

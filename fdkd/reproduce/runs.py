@@ -13,6 +13,7 @@ from mmengine.config import Config
 from fdkd.apis.config import NOT_HASHED, load_config, run_name, without
 from fdkd.apis.options import RunOptions
 from fdkd.apis.teacher import UNTRAINED
+from fdkd.datasets.absent import no_folder
 from fdkd.errors import DataError
 from fdkd.registry import ALGORITHMS
 from fdkd.reproduce.contents import contents
@@ -79,6 +80,7 @@ class Workshop:
         self.repository, self.budget, self.cache_teacher = repository, budget, options.cache_teacher
         self.options = replace(options, cache_teacher=None)
         self.job = lru_cache(maxsize=None)(self._job)
+        self.config = lru_cache(maxsize=None)(self._config)
 
     def load(self, config: str) -> Config:
         """A config of the repository under the common options."""
@@ -91,12 +93,9 @@ class Workshop:
             DataError: If the data are not there.
             ConfigError: If a config cannot be meant.
         """
-        options = replace(self.options, seed=run.seed, cfg_options=dict(run.changes))
-        if self.budget != 1:
-            options = replace(options, epochs=max(1, round(self.budget * self.load(run.config).train_cfg.max_epochs)))
-        cfg = load_config(self.repository / run.config, options)
+        options, cfg = self._options(run), self.config(run)
         if cfg.data_hash is None:
-            raise DataError(f'{cfg.train_dataloader.dataset.data_root}: no such folder')
+            raise DataError(no_folder(cfg.train_dataloader.dataset.data_root))
         given = run.teacher if _takes_teacher(cfg) else None
         teacher = self.job(given) if isinstance(given, Run) else None
         taught_by = teacher.key if teacher else given
@@ -104,11 +103,19 @@ class Workshop:
         parts = [cfg.config_hash, taught_by, network, cfg.get('test_dataloader'), cfg.get('test_evaluator')]
         files = contents(cfg.to_dict(), network)
         key = _digest([*parts, files] if files else parts)
-        folder, _, stem = run_name(run.config).partition('/')
-        changed = '-changed' if run.changes or given == UNTRAINED else ''
-        name = f'{folder}-{stem}{changed}-seed{run.seed}-{key}'
+        name = f'{stem_of(replace(run, teacher=given))}-{key}'
         keeps = self.cache_teacher is not None and has_fixed_view(cfg)
         return Job(run, teacher, cfg, key, name, self._arguments(run, options, given, keeps))
+
+    def _config(self, run: Run) -> Config:
+        """The complete config of ``run``, whether or not its data are there."""
+        return load_config(self.repository / run.config, self._options(run))
+
+    def _options(self, run: Run) -> RunOptions:
+        options = replace(self.options, seed=run.seed, cfg_options=dict(run.changes))
+        if self.budget == 1:
+            return options
+        return replace(options, epochs=max(1, round(self.budget * self.load(run.config).train_cfg.max_epochs)))
 
     def _teacher_network(self, cfg: Config) -> Any:
         """The network of a teacher that no other run trains, which the config may name by a file alone."""
@@ -139,6 +146,13 @@ class Workshop:
             *(['--teacher', UNTRAINED] if teacher == UNTRAINED else []),
             *(['--cfg-options', *changes] if changes else []),
         )
+
+
+def stem_of(run: Run) -> str:
+    """What the folder of ``run`` is called, without the key."""
+    folder, _, stem = run_name(run.config).partition('/')
+    changed = '-changed' if run.changes or run.teacher == UNTRAINED else ''
+    return f'{folder}-{stem}{changed}-seed{run.seed}'
 
 
 def _takes_teacher(cfg: Config) -> bool:

@@ -3,15 +3,18 @@
 import csv
 import json
 import shutil
+from types import SimpleNamespace
 
 import pytest
 
 from fdkd.apis.options import RunOptions
 from fdkd.apis.reproduce import Reproduction
 from fdkd.errors import ConfigError, DataError
+from fdkd.reproduce import execute
 from fdkd.reproduce.ledger import Ledger
 from tests.support.jobs import COMMAND
 from tests.support.motions import write_motions
+from tests.support.processes import Script
 from tests.support.repository import write_repository
 
 
@@ -37,7 +40,8 @@ def add_gone(tmp_path, place):
     write_repository(place, tmp_path / 'nowhere', data='gone')
 
 
-def test_from_a_name_to_its_files(tmp_path, place, ask, capsys):
+def test_from_a_name_to_its_files(tmp_path, place, ask, capsys, monkeypatch):
+    monkeypatch.setattr(execute, 'subprocess', SimpleNamespace(Popen=Script, DEVNULL=None, STDOUT=None))
     out = tmp_path / 'out'
     names = ('table1', 'fig1', 'fig2', 'fig4')
     prepared = ask(*names).prepare()
@@ -92,7 +96,12 @@ def test_from_a_name_to_its_files(tmp_path, place, ask, capsys):
     same = ask(data=('tiny', 'gone')).prepare()
     listed = same.list_runs(1)
     assert listed.count('done') == 3
-    assert listed.endswith('0 of 3 runs to do')
+    assert listed.endswith('0 of 6 runs to do; 3 are blocked')
+    lines = [line.split('|')[1:-1] for line in listed.splitlines() if 'blocked' in line][:-1]
+    assert [[word.strip() for word in line] for line in lines] == [
+        [f'{name}-seed0', '1', 'blocked', 'unknown']
+        for name in ('unimodal-gone_image', 'unimodal-gone_imu', 'feat-gone_image_from_imu')
+    ]
     capsys.readouterr()
     assert same.run(1) == {}
     (table,) = same.tables()
@@ -222,3 +231,18 @@ def test_blocked_and_failed_runs_are_counted(tmp_path, place, ask):
     prepared = ask(data=('tiny', 'gone')).prepare()
     assert prepared.shortfall({}) == 'of 6 runs, 3 blocked: the same command tries them again'
     assert prepared.shortfall({'a': ''}) == 'of 6 runs, 1 failed and 3 blocked: the same command tries them again'
+
+
+def test_stopped_runs_are_counted_and_to_do(ask, monkeypatch, capsys):
+    monkeypatch.setattr('fdkd.apis.reproduce.train_command', lambda _: [*COMMAND[:2], '-c', 'raise SystemExit(75)'])
+    prepared = ask().prepare()
+    assert prepared.run(2) == {}
+    assert capsys.readouterr().out.count('stopped: ') == 3
+    assert prepared.shortfall({}) == 'of 3 runs, 3 stopped or waiting: the same command continues them'
+    assert (
+        prepared.shortfall({'a': ''})
+        == 'of 3 runs, 1 failed and 3 stopped or waiting: the same command tries them again'
+    )
+    assert ask().prepare().list_runs(1).count('to do') == 4
+    (table,) = prepared.tables()
+    assert [row.cells[0].failed for row in table.rows] == [0, 0, 0, 0]

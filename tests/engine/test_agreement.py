@@ -15,7 +15,7 @@ def exchange():
 
 
 def test_two_ranks_learn_the_largest_number_one_call_late(tmp_path):
-    assert on_two_processes(exchange, tmp_path, start='fork') == [([0, 0, 15, 0, 0, 0, 2], 6, True)] * 2
+    assert on_two_processes(exchange, tmp_path) == [([0, 0, 15, 0, 0, 0, 2], 6, True)] * 2
 
 
 def test_a_process_alone_agrees_with_itself_at_once():

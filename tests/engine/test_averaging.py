@@ -10,7 +10,7 @@ from fdkd.apis.config import load_config
 from fdkd.apis.options import RunOptions
 from fdkd.engine.averaging import EMAHook
 from fdkd.engine.runner import Runner
-from fdkd.errors import ConfigError
+from fdkd.errors import CheckpointError, ConfigError
 from tests.robustness.bad import tiny  # noqa: F401  (registers TinyNet)
 from tests.robustness.kills.runs import write_runs
 
@@ -91,6 +91,16 @@ def test_a_run_that_a_caller_resumes_goes_on_with_both(config, whole, tmp_path, 
     monkeypatch.setattr(Runner, 'load_or_resume', lambda self: self.resume(folder / 'epoch_1.pth'))
     _, resumed = run(config, tmp_path)
     assert torch.stack(resumed.trained).equal(torch.stack(watch.trained[3:]))
+
+
+def test_an_average_of_another_network_is_told_as_any(config, whole, tmp_path):
+    checkpoint = torch.load(whole[2] / 'epoch_1.pth')
+    for weights, name in ((checkpoint['state_dict'], ''), (checkpoint['ema_state_dict'], 'module.')):
+        weights[f'{name}student.head.weight'] = torch.zeros(7, 7)
+    torch.save(checkpoint, tmp_path / 'epoch_1.pth')
+    message = r'epoch_1.pth: does not fit SingleModality .*: student.head.weight has the shape \(7, 7\), expected'
+    with pytest.raises(CheckpointError, match=message):
+        run(config, tmp_path, resume=True)
 
 
 def test_a_finished_run_is_reported_by_its_average_again(config, whole):

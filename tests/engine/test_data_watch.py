@@ -32,6 +32,8 @@ def runner(caplog):
     return SimpleNamespace(
         logger=logger,
         epoch=1,
+        iter=0,
+        message_hub=MessageHub('data-watch'),
         algorithm=SimpleNamespace(modalities=('audio', 'visual')),
         train_dataloader=loader('10 clips are missing'),
         val_loop=SimpleNamespace(dataloader=loader('2 clips are missing')),
@@ -60,6 +62,13 @@ def iteration(watch, runner, clock, waits, works, data):
 def test_notices_are_said_at_the_start(runner, caplog):
     DataWatch().before_train(runner)
     assert caplog.messages == ['10 clips are missing', '2 clips are missing']
+    assert {record.levelname for record in caplog.records} == {'INFO'}
+
+
+def test_a_notice_of_both_loaders_is_said_once(runner, caplog):
+    runner.val_loop.dataloader = runner.train_dataloader
+    DataWatch().before_train(runner)
+    assert caplog.messages == ['10 clips are missing']
 
 
 def test_gaps_and_waiting_are_those_of_the_epoch(runner, caplog, clock):
@@ -72,8 +81,8 @@ def test_gaps_and_waiting_are_those_of_the_epoch(runner, caplog, clock):
         clock.passes(50)  # what other hooks do after the epoch, and the validation
         watch.after_train_epoch(runner)
     assert caplog.messages == [
-        'epoch 2: 2 of 4 samples had no visual',
-        'epoch 2: 1 of 4 samples had no label',
+        'epoch 2: 2 of the 4 samples read had no visual',
+        'epoch 2: 1 of the 4 samples read had no label',
         'epoch 2: 10.0 % of the time was spent waiting for data',  # (0.1 + 0.3) / (1 + 3)
     ]
 
@@ -188,6 +197,31 @@ def test_a_resumed_run_goes_on_counting_and_a_new_one_starts_at_none(patient, ca
     patient.iter = 0  # a new run of the same name in one process: the hub is the same
     started(patient)
     assert skipped(patient)['number'] == 0
+
+
+def test_what_was_lost_stays_with_a_run_that_goes_on_without_skipping(patient):
+    watch = started(patient)
+    reads(watch, patient, {'a': 'bad'}, {'b': 'bad'})
+    packed, lost = pack_history(patient.message_hub), skipped(patient)
+    patient.train_dataloader.dataset.on_error = 'raise'
+    patient.message_hub, patient.iter, patient._resume = MessageHub('unskipped'), 7, True
+    unpack_history(patient.message_hub, packed)
+    started(patient)
+    assert skipped(patient) == lost
+    again = pack_history(patient.message_hub)  # and is saved with it
+
+    # Another run, in the same process and of the same name: one that has lost nothing is resumed, or a new one begins.
+    DataWatch().after_load_checkpoint(patient, {})
+    started(patient)
+    assert skipped(patient) is None
+    unpack_history(patient.message_hub, again)
+    assert skipped(patient) == lost
+    patient._resume = False  # weights that are only loaded, say to look at them
+    DataWatch().after_load_checkpoint(patient, {})
+    assert skipped(patient) == lost
+    patient.iter = 0
+    started(patient)
+    assert skipped(patient) is None
 
 
 def test_where_the_first_error_stops_a_training_nothing_is_said_of_skipping(patient, monkeypatch):

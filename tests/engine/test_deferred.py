@@ -57,6 +57,15 @@ def test_the_history_is_that_of_mmengine(on_gpu):
     assert packed == expected['train/sometimes.loss'][0]
 
 
+def test_a_long_history_is_bounded_now_and_then(on_gpu, monkeypatch):
+    bounded, of, hook = [], runner('long'), DeferredRuntimeInfo()
+    monkeypatch.setattr('fdkd.engine.deferred.bound_history', lambda _: bounded.append(of.iter + 1))
+    hook.before_train(of)
+    for of.iter in range(2500):
+        hook.after_train_iter(of, of.iter)
+    assert bounded == [1000, 2000]
+
+
 def test_nothing_is_read_before_someone_looks_and_then_all_at_once(on_gpu):
     hook, of = DeferredRuntimeInfo(), runner('waits')
     hook.before_train(of)

@@ -79,6 +79,6 @@ def sent():
 
 
 def test_rank_zero_alone_gets_what_all_have(tmp_path):
-    first, second = on_two_processes(sent, tmp_path, start='fork')
+    first, second = on_two_processes(sent, tmp_path)
     assert [(state['rank'], state['x'].tolist()) for state in first] == [(0, [0.0, 0.0]), (1, [1.0, 1.0])]
     assert second == []

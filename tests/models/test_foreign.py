@@ -9,18 +9,7 @@ from torch import nn
 from fdkd.datasets.class_sample import ClassSample
 from fdkd.distill.taps import TapReader
 from fdkd.errors import ConfigError, DataError
-from fdkd.models.foreign import (
-    ForeignModel,
-    Outputs,
-    Stated,
-    before_last_relus,
-    contradiction,
-    is_foreign,
-    quarters,
-    recorded,
-    some_of,
-)
-from fdkd.models.preprocessor import Normalizer
+from fdkd.models.foreign import ForeignModel, Outputs, is_foreign
 
 
 class Own(ForeignModel):
@@ -128,49 +117,8 @@ def test_pretrained_weights_are_loaded_once():
     assert plain.loaded == 0
 
 
-@pytest.mark.parametrize(('mean', 'fits'), [((123.7, 116.3, 103.5), True), ((0.485, 0.456, 0.406), False)])
-def test_a_normalisation_that_weights_contradict_is_told(mean, fits):
-    model = Own()
-    assert contradiction(model, Normalizer(mean=mean, std=(58.4, 57.1, 57.4))) is None  # nothing is stated
-    model.stated = Stated((123.675, 116.28, 103.53), (58.395, 57.12, 57.375))
-    told = contradiction(model, Normalizer(mean=mean, std=(58.4, 57.1, 57.4)))
-    assert (told is None) == fits
-    if told:
-        assert told.startswith('own: its weights expect mean=[123.675')
-        assert 'data_preprocessor has mean=[0.485' in told
-    assert contradiction(model, Normalizer(mean=[2.8], std=[1.4])) is None
-    assert contradiction(model, None) is None
-
-
 def test_which_configs_are_of_other_libraries():
     assert is_foreign({'type': 'TorchvisionModel'})
     assert not is_foreign({'type': 'Classifier'})
     assert not is_foreign({'type': 'NoSuchModel'})
     assert not is_foreign(None)
-
-
-def test_the_last_tensor_at_a_place_is_recorded_and_the_hooks_go():
-    network = nn.Sequential(nn.ReLU(), nn.Flatten())
-    with recorded(network, ['0', '1:input']) as found:
-        network(torch.tensor([[-1.0]]))
-        network(torch.tensor([[2.0]]))
-    assert found['0'].item() == found['1:input'].item() == 2
-    network(torch.tensor([[5.0]]))
-    assert found['0'].item() == 2
-
-
-def test_a_resnets_relus_no_longer_overwrite_what_is_read():
-    from torchvision.models import resnet18, resnet50
-
-    for network, last in ((resnet18(), 1), (resnet50(), 2)):
-        assert before_last_relus(network)[-1] == f'layer4.{last}.relu:input'
-        assert not network.layer4[last].relu.inplace
-    assert before_last_relus(nn.Sequential()) == []
-
-
-def test_stages():
-    assert quarters(12) == [2, 5, 8, 11]
-    assert quarters(5) == [0, 1, 2, 4]
-    assert quarters(2) == [0, 1]
-    assert some_of(6) == [2, 3, 4, 5]
-    assert some_of(3) == [0, 1, 2]

@@ -5,8 +5,8 @@ import torch
 
 from fdkd.distill.taps import TapReader
 from fdkd.errors import CheckpointError, ConfigError
-from fdkd.models.foreign import contradiction
 from fdkd.models.preprocessor import Normalizer
+from fdkd.models.stated import contradiction
 from fdkd.models.timm_model import TimmModel
 
 timm = pytest.importorskip('timm')

@@ -1,6 +1,7 @@
 """What is read of a work dir, and what is told where it is damaged."""
 
 import json
+import os
 
 import pytest
 
@@ -34,6 +35,22 @@ def test_unfinished(make_run, tmp_path):
     assert read_run(tmp_path / 'iterations').progress == 'iteration 20'
     write_log(tmp_path / 'started', [])
     assert read_run(tmp_path / 'started').progress == 'nothing logged yet'
+
+
+def test_of_several_configs_that_of_the_newest_log_is_read_whatever_the_times(make_run):
+    folder = make_run()
+    (folder / 'a.py').write_text('seed = 1\n')
+    os.utime(folder / 'b.py', (2**31, 2**31))
+    run = read_run(folder)
+    assert run.config is None
+    assert run.problems == [f"{folder}: holds the configs a.py, b.py, and no log says which is this run's; left out"]
+    for stamp, seed in (('20261126_010203', 0), ('20261127_010203', 1)):
+        vis_data = folder / stamp / 'vis_data'
+        vis_data.mkdir(parents=True, exist_ok=True)
+        (vis_data / 'scalars.json').touch()
+        (vis_data / 'config.py').write_text(f'seed = {seed}\n')
+    run = read_run(folder)
+    assert (run.config, run.problems) == ({'seed': 1}, [])
 
 
 @pytest.mark.parametrize(('evaluator', 'task'), [('SegmentationMetric', 'segmentation'), ('Mine', 'unknown')])

@@ -150,6 +150,29 @@ def test_a_failed_run_is_tried_again_and_its_students_with_it(tmp_path, make, ru
     assert ledger.newest()['key-teacher']['resumed'] is True
 
 
+def test_a_run_that_was_stopped_has_not_failed_and_is_continued(tmp_path, make, run, ledger, told):
+    student = make('student', make('teacher', stopped=True))
+    executor = run([student, make('alone')])
+    assert executor.failed == {}
+    assert set(executor.stopped) == {'key-teacher', 'key-student'}
+    assert statuses(ledger) == [('alone', 'done')]
+    assert told == [
+        'stopped: teacher: by a signal; what it has saved stays, and the same command continues it',
+        'stopped: student: its teacher teacher is to be continued first',
+        'done: alone: accuracy 75.0',
+    ]
+    student = make('student', make('teacher'))
+    executor = run([student])
+    assert executor.stopped == {}
+    assert journal(tmp_path) == [
+        ('start', 'teacher'), ('stop', 'teacher'), ('start', 'alone'), ('end', 'alone'), ('start', 'teacher'),
+        ('end', 'teacher'), ('start', 'student'), ('end', 'student'),
+    ]  # fmt: skip
+    assert [(row['name'], row['status'], row['resumed']) for row in ledger.rows()] == [
+        ('alone', 'done', False), ('teacher', 'done', True), ('student', 'done', False),
+    ]  # fmt: skip
+
+
 def test_a_run_without_results_has_failed(make, run, ledger):
     run([make('a', forgets=True)])
     assert statuses(ledger) == [('a', 'failed')]

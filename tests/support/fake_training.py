@@ -2,7 +2,8 @@
 
 Its config is a JSON file: ``journal``, where it says ``start``, ``end`` and ``clash`` (two processes at one run);
 ``config_hash``; and how it behaves: ``seconds`` it takes, a file to ``wait_for``, how many runs must have started
-before it goes on (``company``), whether it ``fails`` or ``forgets`` its results. It imports nothing slow.
+before it goes on (``company``), whether it ``fails``, is ``stopped`` by a signal or ``forgets`` its results. It imports
+nothing slow.
 """
 
 import argparse
@@ -50,6 +51,9 @@ def main():
                 print(f'line {number}')
             note('fail')
             sys.exit(3)
+        if plan.get('stopped'):
+            note('stop')
+            sys.exit(75)
         (folder / 'student.pth').write_text('student')
         if not plan.get('forgets'):
             partial = folder / 'results.json.partial'
