@@ -1,17 +1,14 @@
 """What the runner trains: a student of one modality, alone or taught."""
 
-import re
 from typing import Any
 
 from mmengine.model import BaseModel
 from torch import Tensor, nn
 
 from fdkd.errors import DataError
-from fdkd.models.foreign import contradiction
+from fdkd.models.misfit import misfit, refused, refused_by_convolution
+from fdkd.models.stated import contradiction
 from fdkd.registry import MODELS
-
-#: How a convolution refuses other channels, and other dimensions, than it was made for.
-_MISFIT = re.compile('channels, but got|Expected .* input to conv')
 
 
 class Algorithm(BaseModel):
@@ -72,12 +69,18 @@ class Algorithm(BaseModel):
                 return self.loss(inputs, data_samples)
             return self.student(inputs[self.modality], data_samples, mode=mode)
         except RuntimeError as error:
-            if not _MISFIT.search(str(error)):
+            if not refused(error):
+                raise
+            taken = [(modality, network) for modality, network in self.networks.values() if modality in inputs]
+            found = [misfit(network, modality, inputs[modality], error) for modality, network in taken]
+            if found := list(filter(None, found)):
+                raise DataError(found[0]) from error
+            if not refused_by_convolution(error):
                 raise
             shapes = ', '.join(f'{name} {tuple(x.shape)}' for name, x in inputs.items())
             raise DataError(
-                f'a network does not take its input ({error}); the batch is {shapes}: set in_channels of the backbone, '
-                'or correct the data'
+                f'a convolution does not take what it is given ({error}); the batch is {shapes}: correct that layer or '
+                'what comes before it'
             ) from error
 
     def loss(self, inputs: dict[str, Tensor], data_samples: list) -> dict[str, Tensor]:

@@ -4,7 +4,6 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
-from mmengine.config import Config
 from torch import Tensor, nn
 
 from fdkd.checkpoint import load_weights, read_checkpoint
@@ -33,10 +32,17 @@ class Frozen:
 
 
 def teacher_model_config(teacher: dict[str, Any]) -> dict[str, Any]:
-    """The config of the teacher's network: its ``model``, or the one that the config file ``config`` trains."""
-    if 'model' in teacher:
-        return teacher['model']
-    return Config.fromfile(teacher['config']).model.model
+    """The config of the teacher's network, its ``model``.
+
+    Raises:
+        ConfigError: If it has none, as where a config file trains it that has not been read.
+    """
+    if 'model' not in teacher:
+        raise ConfigError(
+            f'the teacher of modality {teacher["modality"]!r} has no model; fdkd.apis.teacher.complete_teachers fills '
+            'it from the config that trains it'
+        )
+    return teacher['model']
 
 
 def comes_with_data(teacher: dict[str, Any]) -> bool:
@@ -76,7 +82,7 @@ def teacher_configs(model: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
 def without_checkpoint(teacher: dict[str, Any]) -> ConfigError:
     """What to say of a trained teacher whose config names no checkpoint."""
     return ConfigError(
-        f'the teacher of modality {teacher["modality"]!r} has no checkpoint: start with tools/train.py, which '
+        f'the teacher of modality {teacher["modality"]!r} has no checkpoint: start with `fdkd train`, which '
         'trains one where none exists, or set model.teacher.checkpoint'
     )
 
@@ -85,7 +91,7 @@ def build_teacher(teacher: dict[str, Any], student: nn.Module, any_classes: bool
     """Builds the teacher, loads its checkpoint and checks that it can teach ``student``.
 
     Args:
-        teacher: ``modality``, ``model`` or ``config``, and ``checkpoint``; ``checkpoint=None`` leaves random weights,
+        teacher: ``modality``, ``model`` and ``checkpoint``; ``checkpoint=None`` leaves random weights,
             for a teacher that trains from scratch, as a control, and in benchmarks. ``unsafe_checkpoint=True``
             unpickles it without restriction.
         student: The built student.
@@ -93,6 +99,7 @@ def build_teacher(teacher: dict[str, Any], student: nn.Module, any_classes: bool
 
     Raises:
         CheckpointError: If the checkpoint is another modality's, another architecture's or has other classes.
+        ConfigError: If there is no ``model``.
     """
     model = MODELS.build(teacher_model_config(teacher))
     classes, wanted = (getattr(network, 'num_classes', None) for network in (model, student))

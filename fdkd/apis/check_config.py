@@ -11,14 +11,16 @@ from typing import Any
 
 from mmengine.config import Config
 from mmengine.logging import MMLogger
+from rich import get_console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TimeElapsedColumn
 
 from fdkd.apis.options import RunOptions
 from fdkd.apis.validate import dataset_classes, find_values
 from fdkd.check.apart import check_apart
+from fdkd.check.arrays import arrays_of
 from fdkd.check.external import check_external, replace_text_models
-from fdkd.check.findings import Findings
-from fdkd.check.inputs import SMALL, Plan, generated_batch, own_loaders
+from fdkd.check.findings import CertainMistake, Findings
+from fdkd.check.inputs import Plan, generated_batch, own_loaders, refuse_unloaded, shrink
 from fdkd.check.reading import complete_teachers, named_teachers, read_config
 from fdkd.check.sections import check_sections
 from fdkd.check.step import run_step
@@ -30,8 +32,8 @@ from fdkd.files import finite, write_json
 
 #: Samples of the step: the fewest of which relations, and batch norms after pooling, still make sense.
 SAMPLES = 4
-#: Width and height of a quick check.
-QUICK_SIZE = (64, 48)
+#: Height and width, at most, of a quick check.
+QUICK_SIZE = (48, 64)
 
 
 def check_config(
@@ -49,7 +51,8 @@ def check_config(
     Args:
         config: Config file.
         options: What a run would change.
-        quick: Small inputs: pictures of 64x48, half a second of sound, eight tokens. The memory is then that of these.
+        quick: Small inputs: pictures of 64x48, half a second of sound, eight tokens, or less where the config has less.
+            The memory is then that of these.
         say: Called with the name of each stage.
 
     Returns:
@@ -94,7 +97,7 @@ def check_configs(
     shorten_console(MMLogger.get_current_instance())
     columns = SpinnerColumn(), '{task.description}', BarColumn(), MofNCompleteColumn(), TimeElapsedColumn()
     checked = []
-    with Progress(*columns, transient=True) as progress:
+    with Progress(*columns, transient=True, disable=not get_console().is_interactive) as progress:
         task = progress.add_task('', total=len(configs))
         for config in configs:
 
@@ -137,57 +140,48 @@ def _check(
 
 def _step(cfg: Config, batch: dict[str, Any] | None, found: Findings) -> None:
     """As a whole; where that fails, the parts, and then what is left of the config."""
-    if batch is not None:
-        attempt = Findings(found.config)
-        with attempt.noting():
-            run_step(cfg, batch, attempt)
-            _take(found, attempt)
-            return
-        if 'teachers' in cfg.model:  # which are not taken apart
-            _take(found, attempt)
-            return
-    before = len(found.mistakes)
+    try:
+        run_step(cfg, batch, found)
+        return
+    except Exception as error:  # a config may lead any part of any library astray
+        failure = error
+    if 'teachers' in cfg.model:  # which are not taken apart
+        found.failed(failure)
+        return
+    mistakes, notes = len(found.mistakes), len(found.notes)
     rest = check_apart(cfg, batch, found)
-    if batch is not None and len(found.mistakes) == before:
-        found.mistake(attempt.mistakes[-1])  # none of the parts shows what the whole does
-    elif batch is not None and rest is not None:
-        with found.noting():
+    doubts = 0 if isinstance(failure, CertainMistake) else len(found.notes) - notes
+    if len(found.mistakes) == mistakes and not doubts:
+        found.failed(failure)  # none of the parts shows what the whole does
+    elif rest is not None and batch is not None:
+        with found.doubting():
             run_step(rest, batch, found)
-
-
-def _take(found: Findings, attempt: Findings) -> None:
-    for mistake in attempt.mistakes:
-        found.mistake(mistake)
-    for name in ('taps', 'losses', 'parameters', 'memory', 'batch'):
-        setattr(found, name, getattr(attempt, name))
 
 
 def _batch(cfg: Config, found: Findings, quick: bool) -> dict[str, Any] | None:
     """A batch for the training of ``cfg``; ``None`` where it cannot be made up."""
     if quick:
-        _shrink(cfg)
+        shrink(cfg.train_dataloader.dataset.pipeline, *QUICK_SIZE)
     model, loader = cfg.model, cfg.train_dataloader
     sides = [model.get('student', model), *named_teachers(model).values()]
     modalities = list(dict.fromkeys(side['modality'] for side in sides))
     known = dataset_classes(cfg)
     counts = [number for _, number in find_values(model, 'num_classes', 'model') if number is not None]
-    channels = {side['modality']: next((n for _, n in find_values(side, 'in_channels', '')), 1) for side in sides}
     classes = min(counts, default=len(known) if known else 1)
-    for step in loader.dataset.pipeline:
-        if step.get('type') in ('LoadArray', 'fdkd.LoadArray') and step.get('modality') in modalities:
-            shape = (channels[step.modality], *SMALL)
-            found.note(f'the shape of {step.modality} cannot be told without data; checked with {shape}')
     if own := own_loaders(loader.dataset.pipeline, modalities):
         found.note(
             f'{", ".join(own)}: what a loading step of your own reads cannot be made up, so that no step was run'
         )
         return None
+    refuse_unloaded(loader.dataset.pipeline, modalities)
+    arrays = arrays_of(cfg, {side['modality']: side.get('model', {}) for side in reversed(sides)})
+    for modality, array in arrays.items():
+        found.note(f'{modality}: {array.words}')
+        if array.mistake:
+            found.mistake(array.mistake)
+    found.assumed |= {modality: list(array.shape) for modality, array in arrays.items() if array.assumed}
     samples = min(SAMPLES, loader.get('batch_size', SAMPLES))
-    return generated_batch(loader.dataset.pipeline, Plan(modalities, classes, channels, quick), samples)
-
-
-def _shrink(cfg: Config) -> None:
-    try:
-        RunOptions(size=QUICK_SIZE).apply(cfg)
-    except ConfigError:
-        return  # no step has a size
+    plan = Plan(modalities, classes, {modality: array.shape for modality, array in arrays.items()}, quick)
+    with found.doubting():
+        return generated_batch(loader.dataset.pipeline, plan, samples)
+    return None

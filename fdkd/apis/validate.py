@@ -7,7 +7,6 @@ from typing import Any
 
 from mmengine.config import Config
 from mmengine.registry import Registry
-from mmengine.utils import import_modules_from_strings
 from torch.utils.data import DataLoader
 
 from fdkd.algorithms.teacher import teacher_configs
@@ -17,6 +16,7 @@ from fdkd.check.sections import check_sections
 from fdkd.check.structure import misplaced
 from fdkd.check.value_types import wrong_types
 from fdkd.check.values import wrong_values
+from fdkd.distill.terms import FACTS
 from fdkd.errors import ConfigError
 from fdkd.models.foreign import is_foreign
 
@@ -25,6 +25,8 @@ _TAKEN_OFF = {
     'DISTILL_LOSSES': {'on', 'weight', 'warmup', 'connector', 'teacher'}, 'PARAM_SCHEDULERS': {'convert_to_iter_based'},
     'OPTIM_WRAPPERS': {'constructor', 'paramwise_cfg'},
 }  # fmt: skip
+#: Arguments that are filled in where a config leaves them out.
+_FILLED_IN = {'DISTILL_LOSSES': set(FACTS)}
 #: Arguments that the builder passes itself.
 _PASSED_BY_BUILDER = {'runner', 'dataloader', 'dataset', 'optimizer', 'params', 'module'}
 _REQUIRED = ('model', 'train_dataloader', 'optim_wrapper', 'train_cfg', 'default_hooks', 'randomness')
@@ -66,6 +68,8 @@ def _refuse(found: Sequence[str], source: str) -> None:
 def mistakes(cfg: Config) -> list[str]:
     """Looks up every ``type`` and compares the keys beside it with what that class or function takes.
 
+    What ``custom_imports`` names has been imported, as those do who read a config and who change it.
+
     Returns:
         A line for each mistake: absent sections, keys that look misspelt, types that are not registered, arguments
         that do not exist or are missing, each with the nearest valid name.
@@ -73,8 +77,6 @@ def mistakes(cfg: Config) -> list[str]:
     found = [f'{key}: missing; every training config has one' for key in _REQUIRED if cfg.get(key) is None]
     found += _misspelt(cfg)
     found += misplaced(cfg)
-    if imports := cfg.get('custom_imports'):
-        import_modules_from_strings(**imports)
     for key, value in cfg.items():
         if key in SECTIONS:
             found += _check(value, key, SECTIONS[key])
@@ -124,13 +126,16 @@ def _check_call(node: dict, path: str, registry: str) -> Iterator[str]:
         hint = f'did you mean {" or ".join(near)}?' if near else 'is the module that registers it in custom_imports?'
         yield f'{path}: unknown type {node["type"]!r}; {hint}'
         return
-    given = set(node) - {'type', '_scope_'} - _TAKEN_OFF.get(registry, set())
+    taken_off = _TAKEN_OFF.get(registry, set())
+    given = set(node) - {'type', '_scope_'} - taken_off
     required, allowed, is_open = _arguments(built)
     for key in sorted(given - set(allowed)) if not is_open else ():
-        near = difflib.get_close_matches(key, allowed, n=1, cutoff=0.5)
-        hint = f'did you mean {near[0]}?' if near else f'it takes {", ".join(allowed) or "none"}'
+        known = [*allowed, *sorted(taken_off)]
+        near = difflib.get_close_matches(key, known, n=1, cutoff=0.5)
+        hint = f'did you mean {near[0]}?' if near else f'it takes {", ".join(known) or "none"}'
         yield f'{path}.{key}: {node["type"]} takes no such argument; {hint}'
-    for key in sorted(required - given - _PASSED_BY_BUILDER):
+    required = set() if registry == 'FUNCTIONS' else required  # of a function that is called later
+    for key in sorted(required - given - _PASSED_BY_BUILDER - _FILLED_IN.get(registry, set())):
         yield f'{path}: {node["type"]} needs the argument {key}'
 
 

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from fdkd.algorithms.facts import TapFacts
 from fdkd.algorithms.pairs import labels, per_sample
 from fdkd.algorithms.teacher import student_weights
-from fdkd.check.findings import Findings, in_short
+from fdkd.check.findings import Findings, building, in_short
 from fdkd.checkpoint import load_weights
 from fdkd.datasets.base import seeded
 from fdkd.distill.connectors import shapes
@@ -20,6 +20,7 @@ from fdkd.distill.losses.checks import same_shape
 from fdkd.distill.taps import TapReader, resolve_taps
 from fdkd.distill.terms import DistillationTerms, Feature
 from fdkd.errors import ConfigError, LossError
+from fdkd.models.misfit import misfit
 from fdkd.registry import MODELS
 
 Batch = dict[str, Any]
@@ -49,12 +50,11 @@ def check_apart(cfg: Config, batch: Batch | None, found: Findings) -> Config | N
     losses = cfg.model.get('losses', {})
     losses = {name: loss for name, loss in losses.items() if _names_tap(name, loss, found)}
     features = {role: part.read(losses, preprocessed) for role, part in parts.items() if works[role]}
+    target = labels(preprocessed['data_samples']) if preprocessed else None
+    compare = Comparison(student, teacher, features, target, found)
+    good = {name: loss for name, loss in losses.items() if compare(name, loss)}
     if not works['student'] or (preprocessed and features['student'] is None):
         return None
-    good = {}
-    if len(features) == 2 and None not in features.values():
-        compare = Comparison(student, teacher, features, labels(preprocessed['data_samples']), found)
-        good = {name: loss for name, loss in losses.items() if compare(name, loss)}
     return _remaining(cfg, good if agree else {})
 
 
@@ -110,15 +110,20 @@ class Part:
         except ConfigError:  # a tap that did not fire; the others may
             read = {}
             for tap, path in list(self.paths.items()):
-                with self.found.noting(f'{self.place}, tap {tap!r}'):
+                with self.found.doubting(f'{self.place}, tap {tap!r}', self.config['modality']):
                     read |= self._run({tap: path}, inputs, samples)
         except Exception as error:
-            kind, first = type(error).__name__, str(error).strip().partition('\n')[0]
-            self.found.mistake(
-                f'{self.place}: does not run on {self.config["modality"]} {tuple(inputs.shape)}: {kind}: {first}'
-            )
+            self._fails(inputs, error)
             return None
         return read
+
+    def _fails(self, inputs: Tensor, error: Exception) -> None:
+        modality = self.config['modality']
+        what = misfit(self.network, modality, inputs, error)
+        if what is None:
+            kind, first = type(error).__name__, str(error).strip().partition('\n')[0]
+            what = f'does not run on {modality} {tuple(inputs.shape)}: {kind}: {first}'
+        self.found.doubt(f'{self.place}: {what}', modality)
 
     def _run(self, paths: Mapping[str, Any], inputs: Tensor, samples: list) -> dict[str, Feature]:
         mode = 'tensor' if self.role == 'teacher' else 'loss'
@@ -126,10 +131,23 @@ class Part:
 
 
 def _preprocessed(cfg: Config, batch: Batch | None, found: Findings) -> Batch | None:
-    with found.noting('model.data_preprocessor'):
+    """The batch as the networks get it, without the modalities of which that fails."""
+    place, preprocessor = 'model.data_preprocessor', None
+    with found.noting(place):
         preprocessor = MODELS.build(copy.deepcopy(cfg.model.data_preprocessor))
-        return None if batch is None else preprocessor(copy.deepcopy(batch), True)
-    return None
+    if preprocessor is None or batch is None:
+        return None
+    try:
+        return preprocessor(copy.deepcopy(batch), True)
+    except Exception as error:
+        failure, inputs = error, {}
+    for modality, tensors in batch['inputs'].items():
+        with found.doubting(place, modality):
+            inputs |= preprocessor(copy.deepcopy({**batch, 'inputs': {modality: tensors}}), True)['inputs']
+    if len(inputs) == len(batch['inputs']):  # each by itself is no mistake
+        found.failed(failure, place)
+        return None
+    return {**batch, 'inputs': inputs}
 
 
 def _same_classes(student: Part, teacher: Part, found: Findings) -> bool:
@@ -148,38 +166,43 @@ def _names_tap(name: str, loss: Any, found: Findings) -> bool:
 
 @dataclass
 class Comparison:
-    """Evaluates losses by themselves on what both models' taps read.
+    """Builds losses by themselves, and evaluates them on what both models' taps read.
 
     Attributes:
         student: The student.
         teacher: The teacher.
-        features: What the taps of each read, by role.
-        target: The labels.
+        features: What the taps of each read, by role; ``None``, or no entry, for a model that was not run.
+        target: The labels, where one was.
         found: Where mistakes are entered.
     """
 
     student: Part
     teacher: Part
-    features: Mapping[str, Mapping[str, Feature]]
-    target: Tensor
+    features: Mapping[str, Mapping[str, Feature] | None]
+    target: Tensor | None
     found: Findings
 
     @torch.no_grad()
     def __call__(self, name: str, loss: Mapping[str, Any]) -> bool:
         """Whether a loss works; what it lacks is entered."""
         tap = loss['on']
-        if not all(tap in read for read in self.features.values()):
+        if not all(tap in part.paths for part in (self.student, self.teacher)):
             return False  # said already
-        with self.found.noting(f'model.losses.{name}'), seeded(0, 0, name):
-            self._evaluate(name, loss, *(self.features[role][tap] for role in ('student', 'teacher')))
-            return True
+        sees = [part.config['modality'] for part in (self.student, self.teacher)]
+        with self.found.doubting(f'model.losses.{name}', *sees), seeded(0, 0, name):
+            with building():
+                facts = TapFacts(self.student.network, self.teacher.network, self.student.paths, self.teacher.paths)
+                terms = DistillationTerms({name: copy.deepcopy(loss)}, facts)
+            read = [self.features.get(role) or {} for role in ('student', 'teacher')]
+            if all(tap in features for features in read):
+                self._evaluate(terms, tap, loss, *(features[tap] for features in read))
+                return True
         return False
 
-    def _evaluate(self, name: str, loss: Mapping[str, Any], student: Feature, teacher: Feature) -> None:
-        facts = TapFacts(self.student.network, self.teacher.network, self.student.paths, self.teacher.paths)
-        tap = loss['on']
+    def _evaluate(
+        self, terms: DistillationTerms, tap: str, loss: Mapping[str, Any], student: Feature, teacher: Feature
+    ) -> None:
         try:
-            terms = DistillationTerms({name: copy.deepcopy(loss)}, facts)
             terms({tap: student}, {tap: teacher}, self.target)
         except (ValueError, RuntimeError) as error:
             advice = missing_connector(student, teacher)

@@ -11,11 +11,13 @@ from mmengine.config import Config
 from torchvision.models import get_model_weights
 
 from fdkd.algorithms.teacher import comes_trained
-from fdkd.apis.options import replace_text_model
+from fdkd.apis.starting_weights import replace_text_model
 from fdkd.check.findings import Findings
 from fdkd.check.reading import named_teachers
 from fdkd.check.registries import LOADERS
+from fdkd.datasets.absent import no_folder
 from fdkd.models.foreign import is_foreign
+from fdkd.packaged import shown
 from fdkd.registry import ALGORITHMS
 
 
@@ -36,7 +38,7 @@ def check_external(cfg: Config, found: Findings) -> None:
     roots = {str(root) for name in LOADERS if (root := (cfg.get(name) or {}).get('dataset', {}).get('data_root'))}
     for root in sorted(roots):
         if not Path(root).is_dir():
-            found.note(f'{root}: no such folder; the data are not needed for this check, but for training')
+            found.note(f'{no_folder(root)}; this check needs no data, a training does')
 
 
 def replace_text_models(cfg: Config, found: Findings, folder: Path) -> bool:
@@ -88,7 +90,8 @@ def _check_teacher(teacher: dict[str, Any], place: str, trained: bool, found: Fi
         found.mistake(f'{place}: neither a checkpoint nor a config to train')
     else:
         name = place.removeprefix('model.')
-        found.note(f'{name}: no checkpoint is named; training uses a finished run of {teacher["config"]}, or runs it')
+        config = shown(teacher['config'])
+        found.note(f'{name}: no checkpoint is named; training uses a finished run of {config}, or runs it')
 
 
 def _check_weights(node: dict[str, Any], path: str, found: Findings) -> None:

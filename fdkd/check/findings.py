@@ -5,7 +5,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from fdkd.errors import FdkdError
+from fdkd.errors import ConfigError, FdkdError
+
+
+class CertainMistake(ConfigError):
+    """What is wrong with a config whatever the arrays are like that a check had to assume."""
 
 
 @dataclass
@@ -22,6 +26,7 @@ class Findings:
         memory: Estimated bytes by kind, for the config's batch size.
         batch: ``samples`` in the step, ``config`` for those that the config asks for, and the ``shapes`` of the inputs.
         seconds: How long the check took.
+        assumed: By modality the shape of arrays that were made up without one having been seen.
     """
 
     config: str
@@ -33,6 +38,7 @@ class Findings:
     memory: dict[str, int] = field(default_factory=dict)
     batch: dict[str, Any] = field(default_factory=dict)
     seconds: float = 0.0
+    assumed: dict[str, list[int]] = field(default_factory=dict)
 
     def mistake(self, text: str) -> None:
         """Adds a mistake, unless it is there already."""
@@ -44,13 +50,54 @@ class Findings:
         if text not in self.notes:
             self.notes.append(text)
 
+    def doubt(self, text: str, *modalities: str) -> None:
+        """Adds what a step on made-up values shows: a mistake, or a note where it may lie in what was :attr:`assumed`.
+
+        Args:
+            text: What it shows.
+            modalities: What it depends on; none for all.
+        """
+        shapes = [f'{name} {s}' for name, s in self.assumed.items() if not modalities or name in modalities]
+        if shapes:
+            self.note(f'{text} (with {", ".join(shapes)}, which is assumed)')
+        else:
+            self.mistake(text)
+
     @contextmanager
     def noting(self, place: str = '') -> Iterator[None]:
         """Whatever is raised within becomes a mistake at ``place``, and the check goes on after it."""
         try:
             yield
         except Exception as error:  # a config may lead any part of any library astray
-            self.mistake(f'{place}: {in_short(error)}' if place else in_short(error))
+            self.mistake(_placed(place, error))
+
+    @contextmanager
+    def doubting(self, place: str = '', *modalities: str) -> Iterator[None]:
+        """As :meth:`noting`, of what depends on the values of ``modalities``: it is entered by :meth:`failed`."""
+        try:
+            yield
+        except Exception as error:
+            self.failed(error, place, *modalities)
+
+    def failed(self, error: Exception, place: str = '', *modalities: str) -> None:
+        """Enters an error by :meth:`doubt`, or a :class:`CertainMistake` as one."""
+        if isinstance(error, CertainMistake):
+            self.mistake(_placed(place, error))
+        else:
+            self.doubt(_placed(place, error), *modalities)
+
+
+@contextmanager
+def building() -> Iterator[None]:
+    """Whatever is raised within becomes a :class:`CertainMistake`: nothing is run yet on what is assumed."""
+    try:
+        yield
+    except Exception as error:
+        raise CertainMistake(in_short(error)) from error
+
+
+def _placed(place: str, error: Exception) -> str:
+    return f'{place}: {in_short(error)}' if place else in_short(error)
 
 
 def in_short(error: Exception) -> str:

@@ -1,6 +1,6 @@
 """Which losses and parameters a step trains."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -23,19 +23,25 @@ def reaches(losses: Sequence[Tensor], features: Sequence[Tensor]) -> bool:
     return any(gradient is not None and bool(gradient.any()) for gradient in gradients)
 
 
-def check_parameters(model: nn.Module, found: Findings, scaled: bool = False) -> None:
+def check_parameters(
+    model: nn.Module, found: Findings, scaled: bool = False, modalities: Mapping[str, str] | None = None
+) -> None:
     """Enters, after a backward pass, the trainable parameters that got no gradient, or none that is finite.
 
     Args:
         model: The model.
         found: Where they are entered, a line for each part of the model in which all parameters are alike.
         scaled: Whether the loss was scaled for float16, whose first steps may overflow.
+        modalities: What those children of the model see that are networks: only the values of that may be why a part of
+            one gets no gradient.
     """
     for name, count in _alike(model, '', _without_gradient):
-        found.mistake(f'{name}: {_number(count)} no gradient; freeze what no loss reaches, or give it a loss')
+        sees = (modalities or {}).get(name.partition('.')[0])
+        text = f'{name}: {_number(count)} no gradient; freeze what no loss reaches, or give it a loss'
+        found.doubt(text, *([sees] if sees else []))
     if not scaled:
         for name, count in _alike(model, '', _not_finite):
-            found.mistake(f'{name}: {_number(count)} a gradient that is not finite')
+            found.doubt(f'{name}: {_number(count)} a gradient that is not finite')
 
 
 def _number(count: int) -> str:

@@ -8,6 +8,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from fdkd.check.arrays import SMALL
+from fdkd.check.findings import CertainMistake
 from fdkd.datasets.base import seeded
 from fdkd.datasets.collate import collate_pairs
 from fdkd.datasets.steps import uncached
@@ -16,8 +18,6 @@ from fdkd.errors import ConfigError
 from fdkd.labels import VOID
 from fdkd.registry import TRANSFORMS
 
-#: Height and width of what no step resizes.
-SMALL = (48, 64)
 #: Whose steps are known, to load or not.
 _KNOWN = ('fdkd.', 'mmcv.', 'mmseg.')
 #: Seconds and tokens in a quick check.
@@ -31,13 +31,13 @@ class Plan:
     Attributes:
         modalities: What is loaded.
         classes: Number of classes.
-        channels: Of the arrays of each modality.
+        arrays: Shape of the arrays of each modality.
         quick: Half a second of sound and eight tokens at most.
     """
 
     modalities: Sequence[str]
     classes: int
-    channels: Mapping[str, int]
+    arrays: Mapping[str, Sequence[int]]
     quick: bool = False
 
 
@@ -45,20 +45,16 @@ def generated_batch(pipeline: Sequence[Mapping[str, Any]], plan: Plan, samples: 
     """A collated batch of ``samples`` that have every modality and a label.
 
     Random values take the place of the files that the loading steps read; every other step runs as in training, so the
-    shapes are those that it makes. Pictures come at the size that the first step with a size asks for, arrays with the
-    model's channels and of :data:`SMALL`, texts at their greatest length.
+    shapes are those that it makes. Pictures come at the size that the first step with a size asks for, arrays in the
+    plan's shape, texts at their greatest length.
 
     Raises:
-        ConfigError: If no step loads a modality, or a step fails.
+        ConfigError: If no step loads a modality, or a step fails; a :class:`~fdkd.check.findings.CertainMistake`, if
+            it is one of a modality that has no arrays.
     """
     pipeline = uncached(pipeline)  # nothing of random values is to be kept
     steps = [step for step in pipeline if _modality(step) in (None, *plan.modalities)]
-    loaded = _loaded(pipeline)
-    if lacking := [name for name in plan.modalities if name not in loaded]:
-        raise ConfigError(
-            f'train_dataloader.dataset.pipeline: no step that can be generated for loads {", ".join(lacking)}; loaded '
-            f'are {", ".join(sorted(loaded)) or "none"}'
-        )
+    refuse_unloaded(pipeline, plan.modalities)
     built = [(_LOADERS.get(_name(step)), None if _name(step) in _LOADERS else TRANSFORMS.build(step)) for step in steps]
     size = _size(steps)
     packed = []
@@ -69,9 +65,34 @@ def generated_batch(pipeline: Sequence[Mapping[str, Any]], plan: Plan, samples: 
                 if load is not None:
                     load(results, step, size, plan)
                 else:
-                    results = _run(transform, results, step)
+                    results = _run(transform, results, step, plan)
         packed.append(results)
     return collate_pairs(packed)
+
+
+def refuse_unloaded(pipeline: Sequence[Mapping[str, Any]], modalities: Sequence[str]) -> None:
+    """Refuses modalities that no step loads.
+
+    Raises:
+        ConfigError: With what is loaded.
+    """
+    loaded = _loaded(uncached(pipeline))
+    if lacking := [name for name in modalities if name not in loaded]:
+        raise ConfigError(
+            f'train_dataloader.dataset.pipeline: no step that can be generated for loads {", ".join(lacking)}; loaded '
+            f'are {", ".join(sorted(loaded)) or "none"}'
+        )
+
+
+def shrink(pipeline: Sequence[dict[str, Any]], height: int, width: int) -> None:
+    """Lets no step of a pipeline have a greater size than this; smaller ones stay, so that it never grows."""
+    for step in (*pipeline, *(inner for outer in pipeline for inner in outer.get('transforms', ()))):
+        for key in ('scale', 'size'):
+            if key in step:
+                own = _height_width(step[key], key)
+                known = all(isinstance(length, int) for length in own)
+                size = (min(height, own[0]), min(width, own[1])) if known else (height, width)
+                step[key] = size[::-1] if key == 'scale' else size
 
 
 def own_loaders(pipeline: Sequence[Mapping[str, Any]], modalities: Sequence[str]) -> list[str]:
@@ -95,13 +116,14 @@ def _listed(number: int, plan: Plan) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _run(transform: Callable, results: dict[str, Any], step: Mapping[str, Any]) -> dict[str, Any]:
+def _run(transform: Callable, results: dict[str, Any], step: Mapping[str, Any], plan: Plan) -> dict[str, Any]:
+    kind = ConfigError if _modality(step) in (None, *plan.arrays) else CertainMistake
     try:
         done = transform(results)
     except Exception as error:
-        raise ConfigError(f'the step {step["type"]} fails on generated values: {error}') from error
+        raise kind(f'the step {step["type"]} fails on generated values: {error}') from error
     if done is None:
-        raise ConfigError(f'the step {step["type"]} drops a generated sample')
+        raise kind(f'the step {step["type"]} drops a generated sample')
     return done
 
 
@@ -118,9 +140,13 @@ def _size(steps: Sequence[Mapping[str, Any]]) -> tuple[int, int]:
     for step in steps:
         for key in ('scale', 'size'):
             if key in step:
-                pair = tuple(step[key]) if isinstance(step[key], (list, tuple)) else (step[key],) * 2
-                return (pair * 2)[:2][::-1] if key == 'scale' else (pair * 2)[:2]
+                return _height_width(step[key], key)
     return SMALL
+
+
+def _height_width(given: Any, key: str) -> tuple[int, int]:
+    pair = tuple(given) if isinstance(given, (list, tuple)) else (given,) * 2
+    return (pair * 2)[:2][::-1] if key == 'scale' else (pair * 2)[:2]
 
 
 def _rgb(results: dict, step: Mapping, size: tuple[int, int], plan: Plan) -> None:
@@ -155,7 +181,7 @@ def _frames(results: dict, step: Mapping, size: tuple[int, int], plan: Plan) -> 
 
 
 def _array(results: dict, step: Mapping, size: tuple[int, int], plan: Plan) -> None:
-    results[step['modality']] = torch.randn(plan.channels.get(step['modality'], 1), *SMALL)
+    results[step['modality']] = torch.randn(*plan.arrays[step['modality']])
 
 
 def _features(results: dict, step: Mapping, size: tuple[int, int], plan: Plan) -> None:

@@ -12,6 +12,7 @@ from mmengine.registry import init_default_scope
 from fdkd.algorithms.teacher import teacher_configs
 from fdkd.apis.config import all_options, choose_modalities, fill_classes, merge_changes, read_config_file
 from fdkd.apis.options import RunOptions
+from fdkd.apis.starting_weights import unused
 from fdkd.apis.teacher import locate
 from fdkd.apis.validate import mistakes as mistakes_in
 from fdkd.check.findings import Findings
@@ -19,6 +20,7 @@ from fdkd.check.value_types import wrong_types
 from fdkd.engine.console import import_quietly
 from fdkd.engine.launch import wrapper_config
 from fdkd.errors import ConfigError
+from fdkd.packaged import shown
 
 #: What those of the :func:`~fdkd.apis.validate.mistakes` say that can be mended.
 _NO_ARGUMENT = re.compile(r'^(?P<path>\S+): [^:]* takes no such argument(; did you mean (?P<near>\w+)\?)?')
@@ -70,10 +72,17 @@ def read_config(path: str | Path, options: RunOptions, found: Findings) -> Confi
 
 
 def complete_teachers(cfg: Config, options: RunOptions, found: Findings) -> None:
-    """Fills the ``model`` of each teacher from its config, whose mistakes are entered under its name."""
+    """Fills the ``model`` of each teacher from its config, whose mistakes are entered under its name.
+
+    Options that then change nothing are noted.
+    """
     for path, teacher in named_teachers(cfg.model).items():
         if 'model' not in teacher and 'config' in teacher:
             _complete(teacher, path, cfg, options, found)
+    with found.noting():
+        options = all_options(cfg, options)
+        for sentence in unused(cfg, options.pretrained, options.text_model):
+            found.note(sentence)
 
 
 def named_teachers(model: Any) -> dict[str, dict[str, Any]]:
@@ -89,15 +98,15 @@ def named_teachers(model: Any) -> dict[str, dict[str, Any]]:
 def _complete(teacher: dict[str, Any], path: str, cfg: Config, options: RunOptions, found: Findings) -> None:
     with found.noting(f'{path}.config'):
         teacher.config = str(locate(teacher.config, cfg.filename))
-        within = Findings(teacher.config)
+        within, config = Findings(teacher.config), shown(teacher.config)
         other = read_config(teacher.config, all_options(cfg, options).for_teacher(), within)
         for mistake in within.mistakes:
-            found.mistake(f'{teacher.config}: {mistake}')
+            found.mistake(f'{config}: {mistake}')
         if other is None or 'model' not in other:
             return
         if 'modality' in other.model and other.model.modality != teacher.get('modality'):
             found.mistake(
-                f'{path}.config: {teacher.config} trains a model of modality {other.model.modality!r}, expected '
+                f'{path}.config: {config} trains a model of modality {other.model.modality!r}, expected '
                 f'{teacher.get("modality")!r}'
             )
         teacher.model = other.model.model

@@ -18,6 +18,7 @@ SECTIONS = {
 PARTS = {
     'sampler': 'DATA_SAMPLERS', 'pipeline': 'TRANSFORMS', 'optimizer': 'OPTIMIZERS', 'vis_backends': 'VISBACKENDS',
     'losses': 'DISTILL_LOSSES', 'decoupler': 'DECOUPLERS', 'connector': 'CONNECTORS', 'init_cfg': 'WEIGHT_INITIALIZERS',
+    'collate_fn': 'FUNCTIONS',
 }  # fmt: skip
 
 

@@ -2,7 +2,7 @@
 
 import copy
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
@@ -14,7 +14,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from fdkd.algorithms.base import Algorithm
 from fdkd.algorithms.distiller import CrossModalDistiller
-from fdkd.check.findings import Findings
+from fdkd.check.findings import Findings, building
 from fdkd.check.gradients import check_parameters, reaches
 from fdkd.check.memory import KeptForBackward, estimate, parameter_counts
 from fdkd.check.reading import named_teachers
@@ -23,44 +23,48 @@ from fdkd.checkpoint import load_weights, read_checkpoint
 from fdkd.datasets.base import seeded
 from fdkd.distill.connectors import shapes
 from fdkd.distill.taps import TapReader
+from fdkd.errors import DataError
+from fdkd.models.misfit import misfit
 from fdkd.registry import ALGORITHMS
 
 
-def run_step(cfg: Config, batch: dict[str, Any], found: Findings) -> None:
+def run_step(cfg: Config, batch: dict[str, Any] | None, found: Findings) -> None:
     """Builds the algorithm with its optimizer, runs one step and enters what it shows.
 
     No pretrained weights are loaded, except those of a teacher's checkpoint and of ``load_from``.
 
     Args:
         cfg: The config, teacher included.
-        batch: A collated batch of what the algorithm's modalities are.
+        batch: A collated batch of what the algorithm's modalities are; without one, all is built and nothing run.
         found: Where rows, figures and mistakes are entered.
 
     Raises:
-        Exception: Whatever a part of the config that cannot be built or run raises.
+        CertainMistake: If the algorithm cannot be built.
+        Exception: Whatever a part of the config that cannot be run raises.
     """
     with seeded(0, 0, 'check'):
-        algorithm = ALGORITHMS.build(copy.deepcopy(cfg.model)).to(get_device()).train()
-        wrapper = build_optim_wrapper(algorithm, copy.deepcopy(cfg.optim_wrapper))
+        with building():
+            algorithm = ALGORITHMS.build(copy.deepcopy(cfg.model)).to(get_device()).train()
+        wrapper = _wrapper(algorithm, cfg, found)
         if path := cfg.get('load_from'):
             with found.noting('load_from'):
                 _load(algorithm, path)
         for notice in algorithm.notices:
             found.note(notice)
+        _check_named_taps(algorithm, cfg.model, found)
+        if batch is None:
+            return
         prepared = algorithm.data_preprocessor(batch, True)
         for teacher in algorithm.teachers.values() if isinstance(algorithm, CrossModalDistiller) else ():
             if teacher.untrained:
-                settle(teacher.network, prepared['inputs'][teacher.modality])
+                settle(teacher.network, prepared['inputs'][teacher.modality], teacher.modality)
         kept = KeptForBackward(algorithm)
         with exchanged(algorithm) as exchanges, kept, wrapper.optim_context(algorithm):
             losses = algorithm(**prepared, mode='loss')
             total, parts = algorithm.parse_losses(losses)
         found.losses = {name: x.item() for name, x in parts.items() if 'loss' in name and name != 'loss'}
-        for name, value in found.losses.items():
-            if not math.isfinite(value):
-                found.mistake(f'{name}: {value} in a step on random values, expected a finite number')
+        _check_finite(exchanges, found)
         _check_losses(exchanges, losses, found)
-        _check_named_taps(algorithm, cfg.model, found)
         found.taps = tap_rows(algorithm, exchanges, cfg.model.get('losses', {}), found.losses)
         found.parameters = parameter_counts(algorithm)
         _learn(algorithm, wrapper, total, found)
@@ -72,20 +76,45 @@ def run_step(cfg: Config, batch: dict[str, Any], found: Findings) -> None:
 
 
 @torch.no_grad()
-def settle(network: nn.Module, inputs: Tensor) -> None:
+def settle(network: nn.Module, inputs: Tensor, modality: str) -> None:
     """Gives the batch norms of a random network the statistics of ``inputs``, and leaves it in evaluation mode.
 
     With the means of 0 and variances of 1 that they start from, a deep network puts out the same for every input, and
     a loss that looks at differences between samples would have nothing to learn from it.
+
+    Raises:
+        DataError: If its first layer does not take the inputs, which are of ``modality``.
     """
     norms = {norm: norm.momentum for norm in network.modules() if isinstance(norm, _BatchNorm)}
     if norms:
         for norm in norms:
             norm.momentum = 1.0
-        network.train()(inputs, mode='tensor')
+        try:
+            network.train()(inputs, mode='tensor')
+        except RuntimeError as error:
+            if line := misfit(network, modality, inputs, error):
+                raise DataError(line) from error
+            raise
         network.eval()
         for norm, momentum in norms.items():
             norm.momentum = momentum
+
+
+def _wrapper(algorithm: Algorithm, cfg: Config, found: Findings) -> OptimWrapper:
+    """The optimizer in its wrapper; where it cannot be built, a plain one, with which the step shows the rest."""
+    with found.noting('optim_wrapper'):
+        return build_optim_wrapper(algorithm, copy.deepcopy(cfg.optim_wrapper))
+    return OptimWrapper(torch.optim.SGD(algorithm.parameters(), lr=0.0))
+
+
+def _check_finite(exchanges: Sequence[Exchange], found: Findings) -> None:
+    """Enters every loss that is not finite; where its weight is not, no value of the data is to blame."""
+    terms = [(exchange.prefix, exchange.terms.weights) for exchange in exchanges if exchange.terms]
+    endless = [f'{prefix}{name}.' for prefix, weights in terms for name, x in weights.items() if not math.isfinite(x)]
+    for name, value in found.losses.items():
+        if not math.isfinite(value):
+            enter = found.mistake if name.startswith(tuple(endless)) else found.doubt
+            enter(f'{name}: {value} in a step on random values, expected a finite number')
 
 
 def _check_losses(exchanges: list[Exchange], losses: Mapping[str, Tensor], found: Findings) -> None:
@@ -99,11 +128,11 @@ def _check_losses(exchanges: list[Exchange], losses: Mapping[str, Tensor], found
             parts = [x for key, x in losses.items() if key.startswith(f'{exchange.prefix}{name}.') and 'loss' in key]
             if not reaches(parts, tensors):
                 model = 'teacher' if exchange.prefix else 'student'
-                why = f', its weight is {exchange.terms.weights[name]}' if exchange.terms else ''
+                weight = exchange.terms.weights[name] if exchange.terms else None
+                why = '' if weight is None else f', its weight is {weight}'
                 read = ', '.join(shapes(x) for x in tensors)
-                found.mistake(
-                    f'model.losses.{name}: no gradient comes from it to the {model}, whose tap reads {read}{why}'
-                )
+                enter = found.mistake if weight == 0 else found.doubt
+                enter(f'model.losses.{name}: no gradient comes from it to the {model}, whose tap reads {read}{why}')
 
 
 def _check_named_taps(algorithm: Algorithm, config: Mapping[str, Any], found: Findings) -> None:
@@ -121,7 +150,8 @@ def _learn(algorithm: Algorithm, wrapper: OptimWrapper, total: Tensor, found: Fi
         return
     wrapper.backward(total)
     if torch.isfinite(total):
-        check_parameters(algorithm, found, scaled=hasattr(wrapper, 'loss_scaler'))
+        modalities = {name: modality for name, (modality, _) in algorithm.trained.items()}
+        check_parameters(algorithm, found, hasattr(wrapper, 'loss_scaler'), modalities)
     wrapper.step()
 
 

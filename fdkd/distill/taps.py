@@ -2,7 +2,7 @@
 
 import difflib
 import itertools
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -165,8 +165,15 @@ def default_taps(model: nn.Module) -> dict[str, TapPath | list[TapPath]]:
 
 
 def resolve_taps(model: nn.Module, names: Sequence[str], named: Taps | None = None) -> dict[str, Any]:
-    """The taps for ``names``: from the config's ``named``, from the defaults, or as paths themselves."""
+    """The taps for ``names``: from the config's ``named``, from the defaults, or as paths themselves.
+
+    Raises:
+        ConfigError: If one is none of these.
+    """
     known = {**default_taps(model), **(named or {})}
+    for name in names:
+        if name not in known:
+            _find(model, name, known)
     return {name: known.get(name, name) for name in names}
 
 
@@ -177,14 +184,21 @@ def _last_relu(model: nn.Module, stage: str) -> str:
     return f'{stage}.{relus[-1]}'
 
 
-def _find(model: nn.Module, path: TapPath) -> nn.Module:
+def _find(model: nn.Module, path: TapPath, known: Collection[str] = ()) -> nn.Module:
     try:
         return model.get_submodule(path.removesuffix(':input'))
     except AttributeError as error:
-        raise ConfigError(f'{type(model).__name__} has no tap {path!r}: {_nearest(model, path)}') from error
+        raise ConfigError(f'{type(model).__name__} has no tap {path!r}: {_nearest(model, path, known)}') from error
 
 
-def _nearest(model: nn.Module, path: TapPath) -> str:
+def _nearest(model: nn.Module, path: TapPath, known: Collection[str] = ()) -> str:
+    """The modules whose names are near a path, and the ``known`` names of taps."""
     names = [name for name, _ in model.named_modules() if name]
     near = difflib.get_close_matches(path.removesuffix(':input'), names, n=5, cutoff=0.3)
-    return f'the nearest modules are {", ".join(near or names[:5])}'
+    modules = f'the nearest modules are {", ".join(near or names[:5])}'
+    if not known:
+        return modules
+    by_name = f'the taps by name are {", ".join(known)}'
+    if meant := difflib.get_close_matches(path, known, n=1):
+        return f'did you mean {meant[0]}? ({by_name}; {modules})'
+    return f'{modules}; {by_name}'

@@ -4,12 +4,14 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+import torch
 from mmengine.config import Config
 from torch.utils.data import Dataset
 
 from fdkd.apis.evaluate import test_set
 from fdkd.apis.features import split_loader
-from fdkd.apis.validate import dataset_classes, find_values
+from fdkd.apis.validate import dataset_classes
+from fdkd.check.arrays import array_modalities, assumed_shape
 from fdkd.check.inputs import Plan, generated_batch
 from fdkd.datasets.collate import collate_pairs
 from fdkd.errors import ExportError
@@ -76,11 +78,11 @@ def _spread(dataset: Dataset, count: int) -> list[dict[str, Any]]:
 
 def _generated(cfg: Config, modality: str) -> list[dict[str, Any]]:
     student = cfg.model.get('student', cfg.model)
-    channels = {modality: next((number for _, number in find_values(student, 'in_channels', '')), 1)}
-    plan = Plan((modality,), len(dataset_classes(cfg) or ' '), channels)
-    made = generated_batch(cfg.test_dataloader.dataset.pipeline, plan, GENERATED)
+    pipeline = cfg.test_dataloader.dataset.pipeline
+    arrays = {name: assumed_shape(student['model']) for name in array_modalities(pipeline, [modality])}
+    made = generated_batch(pipeline, Plan((modality,), len(dataset_classes(cfg) or ' '), arrays), GENERATED)
     values = made['inputs'][modality]
-    if values[0].ndim == 1:  # texts: of different lengths, so that the mask counts
+    if values[0].dtype == torch.int64:  # texts: of different lengths, so that the mask counts
         values = [ids[: max(2, len(ids) * (number + 1) // GENERATED)] for number, ids in enumerate(values)]
     return [
         {'inputs': {modality: values[i : i + BATCH]}, 'data_samples': made['data_samples'][i : i + BATCH]}

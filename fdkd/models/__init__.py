@@ -1,6 +1,6 @@
 """Single-modality models and what feeds them; MMSegmentation's models are used as they are."""
 
-from fdkd.models.backbones import MobileNetV2, ResNet18, TransformerText
+from fdkd.models.backbones import MobileNetV2, ResNet18, TransformerText, VectorMLP
 from fdkd.models.classifier import Classifier
 from fdkd.models.huggingface import HuggingFaceInit
 from fdkd.models.imagenet import ImageNetInit
@@ -24,6 +24,7 @@ __all__ = [
     'TorchvisionModel',
     'TransformerText',
     'TransformersModel',
+    'VectorMLP',
 ]
 
 install_safe_loading()  # whatever a model's config names is read through MMEngine

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 from fdkd.datasets.class_sample import ClassSample
+from fdkd.errors import ConfigError
 from fdkd.labels import UNLABELLED
 from fdkd.registry import BACKBONES, MODELS
 
@@ -36,6 +37,9 @@ class Classifier(BaseModule):
         num_classes: K.
         dropout: Probability of dropping an entry of the head's input.
         init_cfg: As of MMEngine's ``BaseModule``.
+
+    Raises:
+        ConfigError: If the backbone lacks one of these attributes, or returns anything but D channels.
     """
 
     def __init__(
@@ -43,6 +47,11 @@ class Classifier(BaseModule):
     ) -> None:
         super().__init__(init_cfg)
         self.backbone = backbone if isinstance(backbone, nn.Module) else BACKBONES.build(backbone)
+        if lacking := [name for name in ('channels', 'activation', 'stages') if not hasattr(self.backbone, name)]:
+            raise ConfigError(
+                f'{type(self.backbone).__name__} has no {" and no ".join(lacking)}, which a Classifier needs of its '
+                'backbone: channels (of what it returns), activation (a module that follows) and stages (paths, or ())'
+            )
         self.num_classes, self.feature_channels = num_classes, self.backbone.channels
         self.feature, self.pool = GlobalPool(), GlobalPool()
         self.dropout = nn.Dropout(dropout)
@@ -89,6 +98,11 @@ class Classifier(BaseModule):
     def _logits(self, inputs: Tensor) -> Tensor:
         samples = len(inputs)
         before = self.backbone(inputs.flatten(0, 1) if inputs.ndim == 5 else inputs)
+        if before.shape[1:2] != (self.feature_channels,):
+            raise ConfigError(
+                f'{type(self.backbone).__name__} returns {tuple(before.shape)}, expected [N, {self.feature_channels}, '
+                '...] since its channels say so'
+            )
         self.feature(before, samples)  # for whoever reads its output
         return self.head(self.dropout(self.pool(self.backbone.activation(before), samples)))
 

@@ -43,20 +43,21 @@ class Normalizer(nn.Module):
         self.clip, self.hole = clip, hole
 
     def forward(self, x: Tensor) -> Tensor:
-        """Normalises ``[..., C, H, W]`` (images, frames of clips) of any dtype to float32.
+        """Normalises ``[..., C, H, W]`` (images, frames of clips), or vectors ``[N, C]``, of any dtype to float32.
 
         Raises:
             DataError: If there are other channels than means; a single mean serves any number of them.
         """
-        channels = len(self.mean)
-        if x.ndim < 3 or channels not in (1, x.shape[-3]):
+        channels, vectors = len(self.mean), x.ndim == 2
+        if x.ndim < 2 or channels not in (1, x.shape[-1 if vectors else -3]):
             raise DataError(
                 f'a batch of the shape {tuple(x.shape)} cannot be normalised by {channels} means, one a channel: '
                 'correct data_preprocessor.modalities, or the data'
             )
         raw = x.float()
         clipped = raw if self.clip is None else raw.clamp(*self.clip)
-        normalized = (clipped - self.mean) / self.std
+        mean, std = (self.mean.flatten(), self.std.flatten()) if vectors else (self.mean, self.std)
+        normalized = (clipped - mean) / std
         return normalized if self.hole is None else normalized.masked_fill(raw == self.hole, 0)
 
 
@@ -120,12 +121,8 @@ class MultimodalPreprocessor(BaseDataPreprocessor):
             raise DataError(f'modality {name!r} has no entry in data_preprocessor.modalities {list(self.normalizers)}')
         if isinstance(self.normalizers[name], Tokens):
             return pad_sequence(tensors, batch_first=True, padding_value=PADDING)
-        sizes = {tuple(x.shape) for x in tensors}
-        if len(sizes) > 1:
-            raise DataError(
-                f'{name} of the samples {_ids(s for s in samples if _has(s, name))} has the shapes {sorted(sizes)}: '
-                'add a Resize to the pipeline, or for sound `seconds` to LoadAudio'
-            )
+        if len({x.shape for x in tensors}) > 1:
+            raise DataError(_unequal(name, tensors, [s for s in samples if _has(s, name)]))
         return torch.stack(tensors)
 
 
@@ -138,6 +135,24 @@ def _entry(settings: Mapping[str, Any]) -> nn.Module:
 def _has(sample: BaseDataElement, part: str) -> bool:
     """Whether the sample has a modality or ``'label'``; one that does not say has all."""
     return part in sample.metainfo.get('present', (part,))
+
+
+def _unequal(name: str, tensors: list[Tensor], samples: list[BaseDataElement]) -> str:
+    """Who has another shape than most, and what to do about it."""
+    by_shape: dict[tuple[int, ...], list[BaseDataElement]] = {}
+    for x, sample in zip(tensors, samples, strict=True):
+        by_shape.setdefault(tuple(x.shape), []).append(sample)
+    *odd, (usual, most) = sorted(by_shape.items(), key=lambda item: len(item[1]))
+    told = [f'{_ids(few)} {"have" if len(few) > 1 else "has"} {shape}' for shape, few in odd]
+    told.append(f'the other {len(most)} have {usual}' if len(most) > 1 else f'{_ids(most)} has {usual}')
+    file = 'correct the file, or cut or pad them in a step of your own'
+    if tensors[0].dtype == torch.uint8:
+        todo = 'add a Resize to the pipeline'
+    elif len(usual) == 1:
+        todo = f'{file}; for sound, give LoadAudio `seconds`'
+    else:
+        todo = f'for pictures, add a Resize to the pipeline; for sound, give LoadAudio `seconds`; for arrays, {file}'
+    return f'{name}: {", ".join(told)}, which makes no batch: {todo}'
 
 
 def _ids(samples: Iterable[BaseDataElement]) -> str:

@@ -296,7 +296,7 @@ def test_prediction_needs_the_students_modality_alone():
 
 def test_what_cannot_be_meant_is_refused(tmp_path):
     teacher = dict(modality='visual', model=network(3))
-    with pytest.raises(ConfigError, match=r"'visual' has no checkpoint.*tools/train.py"):
+    with pytest.raises(ConfigError, match=r"'visual' has no checkpoint.*`fdkd train`"):
         C2KD(dict(modality='audio', model=network(1)), teacher)
     with pytest.raises(CheckpointError, match=r'knows 4 classes, the student 5'):
         c2kd(teacher={'model': network(3, num_classes=4)})

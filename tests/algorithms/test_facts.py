@@ -93,7 +93,7 @@ def test_a_model_of_another_build_is_asked_no_more_than_it_has():
     model.named_features = {'feat': '1'}
     assert norm_before(model, '1') is model[1]
     assert norm_before(model, '2:input') is None
-    assert facts(nn.Identity(), model)('channels', 'feat') == 7
+    assert TapFacts(nn.Identity(), model, {}, resolve_taps(model, ['feat']))('channels', 'feat') == 7
 
 
 @pytest.mark.parametrize('path', ['backbone.layer4:input', 'backbone.layer4.1.conv2:input', 'backbone.layer1.0.conv1'])

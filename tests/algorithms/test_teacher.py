@@ -7,8 +7,8 @@ import torch
 from mmengine.config import Config
 from torch import nn
 
-from fdkd.algorithms.teacher import Frozen, build_teacher, student_weights, teacher_model_config
-from fdkd.errors import CheckpointError
+from fdkd.algorithms.teacher import Frozen, build_teacher, student_weights
+from fdkd.errors import CheckpointError, ConfigError
 from fdkd.registry import MODELS
 
 SEGMENTORS = Config.fromfile('configs/_base_/models/deeplabv3plus_r18.py').segmentor
@@ -64,9 +64,10 @@ def test_the_teacher_has_the_weights_of_its_file(depth_file, depth_model):
         torch.testing.assert_close(built.state_dict()[name], value, rtol=0, atol=0)
 
 
-def test_a_config_file_gives_the_model_that_it_trains():
-    config = teacher_model_config({'modality': 'depth', 'config': 'configs/unimodal/nyu_depth.py'})
-    assert config.backbone.in_channels == 1
+def test_a_teacher_whose_config_has_not_been_read_is_refused(depth_model):
+    teacher = {'modality': 'depth', 'config': 'configs/unimodal/nyu_depth.py', 'checkpoint': None}
+    with pytest.raises(ConfigError, match=r"the teacher of modality 'depth' has no model; .*complete_teachers fills"):
+        build_teacher(teacher, depth_model)
 
 
 def test_a_full_checkpoint_gives_its_student(tmp_path):

@@ -3,12 +3,13 @@
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from fdkd.apis.check_config import check_config, check_configs
 from fdkd.apis.options import RunOptions
 from fdkd.errors import ConfigError
-from tests.support.motions import write_configs
+from tests.support.motions import write_configs, write_motions
 
 GOOD = 'configs/feat/grid_visual_from_audio.py'
 BROKEN = """
@@ -105,8 +106,92 @@ def test_options_change_what_is_checked():
 def test_a_config_of_ones_own_needs_no_data(tmp_path):
     found = check_config(write_configs(tmp_path, tmp_path / 'nowhere', method='feat'), quick=True)
     assert found.mistakes == []
-    assert any('the shape of imu cannot be told without data' in note for note in found.notes)
+    assert f'imu: arrays taken as [1, 48, 64]; {tmp_path / "nowhere"} is not there' in found.notes
+    assert found.batch['shapes']['image'] == [1, 3, 16, 16]  # which is the config's own, below that of a quick check
     assert any('nowhere: no such folder' in note for note in found.notes)
+
+
+@pytest.fixture(scope='module')
+def vectors(tmp_path_factory):
+    """A folder with pictures and vectors ``[24]``, and a config whose teacher is a ResNet-18."""
+    folder = tmp_path_factory.mktemp('vectors')
+    root = write_motions(folder / 'motions')
+    for path in (root / 'imu').iterdir():
+        np.save(path, np.ones(24))
+    return write_configs(folder, root, method='feat')
+
+
+def with_backbone(config, backbone, folder):
+    text = config.with_name('imu.py').read_text().replace("dict(type='ResNet18', in_channels=1)", backbone)
+    (folder / 'imu.py').write_text(text)
+    return folder / 'imu.py'
+
+
+def test_vectors_of_the_data_do_not_fit_a_resnet_and_fit_their_backbone(vectors, tmp_path):
+    found = check_config(vectors, quick=True)
+    assert found.mistakes == [
+        'model.teacher: imu: the data give vectors [24], ResNet18 needs [1, H, W]: use a backbone for vectors '
+        "(type='VectorMLP', in_channels=24), or correct the data (Expected 3D (unbatched) or 4D (batched) input to "
+        'conv2d, but got input of size: [4, 24])'
+    ]
+    assert 'imu: arrays are [24], as in imu/c00.npy' in found.notes
+    fitting = check_config(with_backbone(vectors, "dict(type='VectorMLP', in_channels=24)", tmp_path), quick=True)
+    assert fitting.mistakes == []
+    assert fitting.batch['shapes'] == {'imu': [24]}
+    [other] = check_config(with_backbone(vectors, "dict(type='VectorMLP', in_channels=7)", tmp_path)).mistakes
+    assert other.startswith('model: imu: the data give vectors [24], VectorMLP needs vectors [7]: set in_channels=24')
+
+
+LATE = """
+import torch
+from torch import nn
+from fdkd.registry import BACKBONES
+
+
+@BACKBONES.register_module(force=True)
+class LateVectors(nn.Module):
+    channels, stages = 8, ()
+
+    def __init__(self):
+        super().__init__()
+        self.first, self.activation = nn.GRU(4, 8, batch_first=True), nn.ReLU()
+
+    def forward(self, x):
+        return self.first(x.unflatten(1, (6, 4)))[1][0]
+"""
+
+
+def test_a_backbone_whose_input_only_the_data_know_is_no_mistake_without_them(vectors, tmp_path, monkeypatch):
+    (tmp_path / 'late_vectors.py').write_text(LATE)
+    monkeypatch.syspath_prepend(tmp_path)
+    config = with_backbone(vectors, "dict(type='LateVectors')", tmp_path)
+    config.write_text("custom_imports = dict(imports=['late_vectors'])\n" + config.read_text())
+    assert check_config(config, quick=True).mistakes == []
+    found = check_config(config, RunOptions(data_root=str(tmp_path / 'gone')), quick=True)
+    assert found.mistakes == []
+    assert any(note.startswith('imu: arrays taken as [1, 48, 64]; ') for note in found.notes)
+    [failure] = [note for note in found.notes if 'does not run on imu' in note]
+    assert failure.endswith('(with imu [1, 48, 64], which is assumed)')
+
+
+def test_what_no_data_could_mend_is_a_mistake_without_them_too(tmp_path):
+    config = write_configs(tmp_path, tmp_path / 'nowhere', method='fdkd')
+    changes = {
+        'optim_wrapper.paramwise_cfg': {'custom_keys': {'backbone': 3}},
+        'model.losses.off': {'type': 'FDKDLoss', 'on': 'feat', 'weight': 0.0},
+    }
+    found = check_config(config, RunOptions(cfg_options=changes), quick=True)
+    assert [mistake.partition(':')[0] for mistake in found.mistakes] == ['optim_wrapper', 'model.losses.off']
+    unbuildable = {'type': 'FDKDLoss', 'on': 'feat', 'decoupler': {'type': 'FourierDecoupler', 'cutoff': 7.0}}
+    found = check_config(config, RunOptions(cfg_options={'model.losses.sharp': unbuildable}), quick=True)
+    assert [mistake.partition(':')[0] for mistake in found.mistakes] == ['model.losses.sharp']
+    assert not any('which is assumed' in note for note in found.notes)
+
+
+def test_a_misspelt_tap_is_told_the_names(tmp_path):
+    found = check_config(GOOD, RunOptions(cfg_options={'model.losses.feat.on': 'faet'}), quick=True)
+    assert len(found.mistakes) == 2
+    assert all("Classifier has no tap 'faet': did you mean feat?" in mistake for mistake in found.mistakes)
 
 
 def test_a_pipeline_that_cannot_be_run_does_not_hide_the_rest(tmp_path):

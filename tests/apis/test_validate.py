@@ -1,10 +1,12 @@
 """A whole config is checked before anything runs, and every mistake is reported at once."""
 
 import pytest
+import torch
 from mmengine.config import Config
 
 from fdkd.apis.validate import refuse_unbuildable, validate
 from fdkd.errors import ConfigError
+from fdkd.registry import DISTILL_LOSSES
 
 CONFIG = 'configs/fdkd/nyu_rgb_from_depth.py'
 
@@ -26,6 +28,7 @@ def test_a_good_config_passes():
     [
         ('model.losses.fdkd.type', 'FDKDLos', "model.losses.fdkd: unknown type 'FDKDLos'; did you mean FDKDLoss"),
         ('model.losses.fdkd.lamda_low', 2, 'FDKDLoss takes no such argument; did you mean lambda_low'),
+        ('model.losses.fdkd.wieght', 2, 'FDKDLoss takes no such argument; did you mean weight'),
         ('model.losses.fdkd.decoupler', {'type': 'FourierDecoupler', 'cut': 1}, 'did you mean cutoff'),
         ('model.student.model.backbone.dept', 18, 'mmseg.ResNet takes no such argument; did you mean depth'),
         ('model.student.model.decode_head.num_classes', 13, 'num_classes: 13, but NYUDepthV2 has 40 classes'),
@@ -47,6 +50,19 @@ def test_a_good_config_passes():
 )
 def test_a_mistake_is_named_with_the_nearest_name(key, value, message):
     assert message in mistakes(**{key: value})
+
+
+def test_what_a_loss_requires_and_is_told_of_the_models_need_not_stand_in_the_config():
+    @DISTILL_LOSSES.register_module(name='ToldLoss', force=True)
+    class ToldLoss(torch.nn.Module):
+        def __init__(self, num_classes: int, margin: float) -> None: ...
+
+    try:
+        told = mistakes(**{'model.losses.told': dict(type='ToldLoss', on='feat')})
+    finally:
+        DISTILL_LOSSES.module_dict.pop('ToldLoss')
+    assert 'model.losses.told: ToldLoss needs the argument margin' in told
+    assert 'num_classes' not in told
 
 
 def test_five_mistakes_are_five_lines():

@@ -4,7 +4,7 @@ import pytest
 import torch
 from mmengine.config import Config
 
-from fdkd.check.apart import check_apart, missing_connector
+from fdkd.check.apart import Part, check_apart, missing_connector
 from fdkd.check.findings import Findings
 from tests.support.pairs import BOTH, batch, network
 
@@ -69,9 +69,76 @@ def test_both_models_are_built_whatever_the_other_does():
 def test_a_model_that_does_not_take_its_input_says_which():
     losses = dict(feat=dict(type='FeatureMSELoss', on='feat'))
     rest, mistakes = checked(config(losses, teacher=part('audio', 3, checkpoint=None)))
-    assert len(mistakes) == 1
-    assert mistakes[0].startswith('model.teacher: does not run on audio (3, 1, 33, 33): RuntimeError: ')
+    assert mistakes == [
+        'model.teacher: audio: the data give [1, 33, 33], ResNet18 needs [3, H, W]: set in_channels=1 of the backbone, '
+        'or correct the data (Given groups=1, weight of size [64, 3, 7, 7], expected input[3, 1, 33, 33] to have 3 '
+        'channels, but got 1 channels instead)'
+    ]
     assert rest.model.type == 'SingleModality'
+
+
+def test_a_model_that_fails_otherwise_says_how():
+    class Fails(torch.nn.Module):
+        def forward(self, *inputs, **more):
+            raise ValueError('on the way\nand beyond')
+
+    found = Findings('a.py')
+    failing = Part('student', dict(modality='audio'), found)
+    failing.network = Fails()
+    inputs, samples = batch(BOTH, BOTH, BOTH)
+    assert failing.read({}, {'inputs': inputs, 'data_samples': samples}) is None
+    assert found.mistakes == ['model.student: does not run on audio (3, 1, 33, 33): ValueError: on the way']
+
+
+def test_a_typo_in_a_network_is_not_hidden_by_what_its_first_layer_would_say():
+    class Fails(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.first = torch.nn.Conv2d(3, 4, 1)
+
+        def forward(self, *inputs, **more):
+            raise AttributeError('a typo in my own network')
+
+    found = Findings('a.py')
+    failing = Part('student', dict(modality='audio'), found)
+    failing.network = Fails()
+    inputs, samples = batch(BOTH, BOTH, BOTH)
+    assert failing.read({}, {'inputs': inputs, 'data_samples': samples}) is None
+    [mistake] = found.mistakes
+    assert mistake.endswith('does not run on audio (3, 1, 33, 33): AttributeError: a typo in my own network')
+
+
+#: A loss that cannot be built, whatever it is given.
+UNBUILDABLE = dict(type='FDKDLoss', on='feat', decoupler=dict(type='FourierDecoupler', cutoff=7.0))
+
+
+def test_what_an_assumed_shape_may_cause_is_a_note():
+    losses = dict(
+        shaped=dict(type='FeatureMSELoss', on='map'), untapped=dict(type='FeatureMSELoss'), unbuildable=UNBUILDABLE
+    )
+    found = Findings('a.py', assumed={'audio': [1, 33, 33]})
+    check_apart(config(losses), generated(), found)
+    assert [mistake.partition(':')[0] for mistake in found.mistakes] == [
+        'model.losses.untapped', 'model.losses.unbuildable',
+    ]  # fmt: skip
+    assert found.notes[0].startswith('model.losses.shaped: student feature (3, 512, 3, 2) and teacher feature')
+    assert found.notes[0].endswith('(with audio [1, 33, 33], which is assumed)')
+
+
+def test_a_loss_is_built_where_nothing_is_run():
+    found = Findings('a.py')
+    check_apart(config(dict(unbuildable=UNBUILDABLE)), None, found)
+    [mistake] = found.mistakes
+    assert mistake.startswith('model.losses.unbuildable: ')
+
+
+def test_a_modality_that_cannot_be_prepared_is_told_and_the_other_run():
+    cfg = config(dict(feat=dict(type='FeatureMSELoss', on='feat')))
+    cfg.model.data_preprocessor.modalities.visual = dict(mean=[1.0, 2.0], std=[1.0, 1.0])
+    found = Findings('a.py', assumed={'audio': [1, 33, 33]})
+    assert check_apart(cfg, generated(), found) is None
+    [mistake] = found.mistakes
+    assert mistake.startswith('model.data_preprocessor: a batch of the shape (3, 3, 65, 33) cannot be normalised by 2')
 
 
 def test_other_classes_leave_the_student_alone():

@@ -4,15 +4,15 @@ import pytest
 import torch
 from mmengine.config import Config
 
-from fdkd.check.inputs import Plan, generated_batch
+from fdkd.check.inputs import Plan, generated_batch, shrink
 from fdkd.errors import ConfigError
 
 
-def batch(data, modalities, quick=False, samples=2, channels=None, **steps):
+def batch(data, modalities, quick=False, samples=2, **steps):
     pipeline = Config.fromfile(f'configs/_base_/datasets/{data}.py').train_dataloader.dataset.pipeline
     for index, changes in steps.items():
         pipeline[int(index[1:])].update(changes)
-    return generated_batch(pipeline, Plan(modalities, 40, channels or {}, quick), samples)
+    return generated_batch(pipeline, Plan(modalities, 40, {}, quick), samples)
 
 
 def shapes(made):
@@ -66,9 +66,31 @@ def test_samples_differ_and_repeat():
     assert torch.equal(first, again['inputs']['visual'][0])
 
 
-def test_arrays_have_the_channels_of_the_model():
+@pytest.mark.parametrize('shape', [(24,), (6, 48, 64)])
+def test_arrays_have_the_shape_of_the_plan(shape):
     pipeline = [dict(type='LoadArray', modality='imu'), dict(type='PackClassification')]
-    assert shapes(generated_batch(pipeline, Plan(['imu'], 3, {'imu': 6}), 1))['imu'][0] == (6, 48, 64)
+    assert shapes(generated_batch(pipeline, Plan(['imu'], 3, {'imu': shape}), 1))['imu'][0] == shape
+
+
+@pytest.mark.parametrize(
+    ('key', 'own', 'shrunk'),
+    [
+        ('size', (32, 32), (32, 32)),
+        ('size', (224, 224), (48, 64)),
+        ('size', (20, 90), (20, 64)),
+        ('size', 32, (32, 32)),
+        ('size', 224, (48, 64)),
+        ('scale', (90, 20), (64, 20)),
+        ('scale', (640, 480), (64, 48)),
+        ('size', 'small', (48, 64)),
+    ],
+)
+def test_a_size_shrinks_and_never_grows(key, own, shrunk):
+    inner = {'type': 'Augment', key: own}
+    pipeline = [dict(inner), dict(type='Cached', transforms=[dict(inner)]), dict(type='PackClassification')]
+    shrink(pipeline, 48, 64)
+    assert pipeline[0][key] == pipeline[1]['transforms'][0][key] == shrunk
+    assert pipeline[2] == dict(type='PackClassification')
 
 
 def test_a_modality_that_nothing_loads_is_refused():

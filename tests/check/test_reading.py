@@ -87,5 +87,17 @@ def test_an_absent_teachers_config_is_a_mistake():
     assert found.mistakes == [f"model.teacher.config: {PAIR}: the teacher's config none.py does not exist"]
 
 
+def test_options_without_effect_are_noted(tmp_path):
+    weights = tmp_path / 'weights.pth'
+    weights.touch()
+    options, found = RunOptions(pretrained=str(weights), text_model='bert'), Findings(PAIR)
+    complete_teachers(read_config(PAIR, options, found), options, found)
+    assert found.mistakes == []
+    assert found.notes == [
+        f'--pretrained {weights} changes nothing: no network of {PAIR} starts from ImageNet weights',
+        f'--text-model bert changes nothing: {PAIR} has no tokenizer and no text encoder',
+    ]
+
+
 def test_paths_are_split_at_dots_and_indices():
     assert _keys('a.b_c[2].d') == ['a', 'b_c', 2, 'd']

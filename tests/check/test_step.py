@@ -7,6 +7,7 @@ from torch import nn
 
 from fdkd.check.findings import Findings
 from fdkd.check.step import run_step, settle
+from fdkd.errors import DataError
 from fdkd.models.classifier import Classifier
 from fdkd.registry import MODELS
 from tests.support.pairs import BOTH, batch, network
@@ -21,7 +22,9 @@ class ClassifierWithASpareLayer(Classifier):
         self.spare = nn.Linear(2, 2)
 
 
-def stepped(losses=None, algorithm='CrossModalDistiller', spare=False, load_from=None, **student):
+def stepped(
+    losses=None, algorithm='CrossModalDistiller', spare=False, load_from=None, assumed=None, wrapper=None, **student
+):
     visual = network(3) | ({'type': 'ClassifierWithASpareLayer'} if spare else {})
     preprocessor = dict(type='MultimodalPreprocessor', modalities=dict(audio=dict(), visual=dict()))
     model = dict(
@@ -33,9 +36,9 @@ def stepped(losses=None, algorithm='CrossModalDistiller', spare=False, load_from
     )
     inputs, samples = batch(BOTH, BOTH, BOTH)
     generated = {'inputs': {name: list(x) for name, x in inputs.items()}, 'data_samples': samples}
-    optimizer = dict(type='OptimWrapper', optimizer=dict(type='SGD', lr=0.01, momentum=0.9))
+    optimizer = dict(type='OptimWrapper', optimizer=dict(type='SGD', lr=0.01, momentum=0.9), **(wrapper or {}))
     cfg = Config(dict(model=model, optim_wrapper=optimizer, train_dataloader=dict(batch_size=6), load_from=load_from))
-    found = Findings('a.py')
+    found = Findings('a.py', assumed=assumed or {})
     run_step(cfg, generated, found)
     return found
 
@@ -74,11 +77,29 @@ def test_parameters_batch_and_memory(distilled):
 def test_losses_that_teach_nothing_and_parameters_that_learn_nothing_are_mistakes():
     losses = dict(off=dict(type='FeatureMSELoss', on='feat', weight=0.0))
     found = stepped(losses, spare=True, taps=dict(unread='backbone.layer9'))
-    off, tap, spare = found.mistakes
+    tap, off, spare = found.mistakes
     assert off.startswith('model.losses.off: no gradient comes from it to the student, whose tap reads (3, 512)')
     assert off.endswith('its weight is 0.0')
     assert "has no tap 'backbone.layer9'" in tap
     assert spare.startswith('student.spare: 2 parameters get no gradient')
+
+
+def test_what_an_assumed_shape_cannot_cause_stays_a_mistake():
+    losses = dict(
+        off=dict(type='FeatureMSELoss', on='feat', weight=0.0),
+        endless=dict(type='FeatureMSELoss', on='feat', weight=float('inf')),
+    )
+    broken = dict(paramwise_cfg=dict(custom_keys={'backbone': 3}))
+    found = stepped(losses, spare=True, assumed={'audio': [1, 33, 33]}, wrapper=broken)
+    assert [mistake.partition(':')[0] for mistake in found.mistakes] == [
+        'optim_wrapper', 'endless.loss', 'model.losses.off',
+    ]  # fmt: skip
+    losses.pop('endless')
+    found = stepped(losses, spare=True, assumed={'audio': [1, 33, 33]})
+    assert [mistake.partition(':')[0] for mistake in found.mistakes] == ['model.losses.off', 'student.spare']
+    found = stepped(losses, spare=True, assumed={'visual': [3, 33, 33]})
+    assert [mistake.partition(':')[0] for mistake in found.mistakes] == ['model.losses.off']
+    assert [note.partition(':')[0] for note in found.notes] == ['student.spare']
 
 
 def test_a_loss_that_is_not_finite_is_a_mistake():
@@ -122,6 +143,11 @@ def test_a_settled_network_tells_samples_apart():
     model, x = Faint(), torch.randn(50, 3)
     with torch.no_grad():
         faint = model.eval()(x).std()
-        settle(model, x)
+        settle(model, x, 'imu')
         assert float(model(x).std() / faint) > 100
     assert (model.training, model.norm.training, model.norm.momentum) == (False, False, 0.1)
+
+
+def test_a_network_that_does_not_take_its_input_is_not_settled():
+    with pytest.raises(DataError, match=r'^imu: the data give vectors \[24\], ResNet18 needs \[1, H, W\].* \(Expected'):
+        settle(MODELS.build(network(1)), torch.randn(3, 24), 'imu')

@@ -356,6 +356,21 @@ class TestResolveTaps:
             'backbone.layer2': 'backbone.layer2',
         }
 
+    def test_a_misspelt_name_is_told_the_nearest_with_all_that_there_are(self, network):
+        with pytest.raises(ConfigError) as caught:
+            resolve_taps(network, ['logits', 'faet'], {'mine': 'backbone.layer1'})
+        assert str(caught.value).startswith(
+            "Network has no tap 'faet': did you mean feat? (the taps by name are stages, feat, map, logits, mine; the "
+            'nearest modules are '
+        )
+
+    def test_a_path_to_no_module_lists_modules_and_names(self, network):
+        with pytest.raises(
+            ConfigError, match=r'the nearest modules are backbone\.layer.*; the taps by name are stages, '
+        ):
+            resolve_taps(network, ['backbone.layer9'])
+        assert resolve_taps(network, ['backbone.layer2:input']) == {'backbone.layer2:input': 'backbone.layer2:input'}
+
     def test_a_model_of_another_build_has_no_defaults(self):
         model = nn.Sequential(nn.Linear(2, 2))
         assert default_taps(model) == {}

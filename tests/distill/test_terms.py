@@ -64,6 +64,27 @@ def test_what_is_unknown_is_left_to_the_loss():
         DistillationTerms({'a': FDKD})
 
 
+def test_what_a_loss_requires_is_filled_in_or_named():
+    @DISTILL_LOSSES.register_module(name='ToldLoss', force=True)
+    class ToldLoss(torch.nn.Module):
+        def __init__(self, num_classes, channels):
+            super().__init__()
+            self.told = num_classes, channels
+
+    try:
+        told = {'type': 'ToldLoss', 'on': 'feat'}
+        assert DistillationTerms({'a': told}, facts).losses['a'].told == (5, 8)
+        assert DistillationTerms({'a': dict(told, channels=3)}, facts).losses['a'].told == (5, 3)
+        with pytest.raises(
+            LossError, match=r"loss 'a' \(ToldLoss\) needs num_classes, channels, .* at 'logits': state"
+        ):
+            DistillationTerms({'a': dict(told, on='logits')}, facts)
+        with pytest.raises(LossError, match='needs num_classes, channels, which the models do not tell'):
+            DistillationTerms({'a': told})
+    finally:
+        DISTILL_LOSSES.module_dict.pop('ToldLoss')
+
+
 @pytest.mark.parametrize('known', [facts, lambda key, tap: [8, 8]])
 def test_a_list_is_no_feature_of_a_loss_on_tensors(known):
     losses, stages = {'a': dict(FDKD, on='stages', num_classes=5, align=False, band_task=False)}, [torch.zeros(2, 8)]

@@ -46,6 +46,14 @@ def test_without_data_samples_are_generated_and_nothing_is_calibrated(cfg, tmp_p
         calibration_samples(elsewhere, 'image')
 
 
+def test_generated_vectors_are_as_long_as_the_model_takes_them(cfg, tmp_path):
+    elsewhere = load_config(Path(cfg.filename), RunOptions(data_root=str(tmp_path / 'gone')))
+    elsewhere.model.student = dict(modality='imu', model=dict(elsewhere.imu, num_classes=3))
+    elsewhere.model.student.model.backbone = dict(type='VectorMLP', in_channels=24)
+    batches = compared_samples(elsewhere, 'imu', 32).batches
+    assert {tuple(x.shape) for batch in batches for x in batch['inputs']['imu']} == {(24,)}
+
+
 def test_generated_texts_have_different_lengths(short_bert):
     options = RunOptions(data_root='gone', text_model=short_bert, cfg_options={})
     cfg = load_config('configs/unimodal/crisismmd_text.py', options)

@@ -10,6 +10,7 @@ from torch.nn import functional
 
 from fdkd.datasets.class_sample import ClassSample
 from fdkd.distill.taps import TapReader
+from fdkd.errors import ConfigError
 from fdkd.models import Classifier
 from fdkd.models.classifier import GlobalPool
 from fdkd.registry import MODELS
@@ -137,6 +138,21 @@ def test_a_backbone_of_vectors():
     torch.testing.assert_close(logits, expected)
     assert taps['feat'].tolist() == x.tolist()
     assert set(taps) == {'feat', 'logits'}
+
+
+@pytest.mark.parametrize('name', ['channels', 'activation', 'stages'])
+def test_a_backbone_that_does_not_say_what_is_needed_is_refused(name):
+    backbone = nn.Identity()
+    for key, value in dict(channels=3, activation=nn.ReLU(), stages=()).items():
+        if key != name:
+            setattr(backbone, key, value)
+    with pytest.raises(ConfigError, match=f'Identity has no {name}, which a Classifier needs of its backbone'):
+        Classifier(backbone, num_classes=2)
+
+
+def test_a_backbone_of_other_channels_than_it_says_is_refused():
+    with pytest.raises(ConfigError, match=r'Plain returns \(2, 4\), expected \[N, 3, ...\] since its channels say so'):
+        Classifier(Plain(), num_classes=2)(torch.ones(2, 4))
 
 
 def test_dropout_drops_what_the_head_sees_in_training_alone():

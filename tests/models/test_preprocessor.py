@@ -75,10 +75,22 @@ def test_the_constants_are_not_part_of_the_weights():
 
 
 def test_sizes_that_differ_are_named():
-    with pytest.raises(
-        DataError, match=r'rgb of the samples a, b has the shapes \[\(3, 2, 2\), \(3, 2, 4\)\]: add a Res'
-    ):
+    told = (
+        r'rgb: a has \(3, 2, 4\), b has \(3, 2, 2\), which makes no batch: for pictures, add a Res.*`seconds`; for arr'
+    )
+    with pytest.raises(DataError, match=told):
         MultimodalPreprocessor({'rgb': RGB})(batch(rgb=[torch.zeros(3, 2, 4), torch.zeros(3, 2, 2)]))
+    pictures = [torch.zeros(3, 2, size, dtype=torch.uint8) for size in (4, 2)]
+    with pytest.raises(DataError, match=r', which makes no batch: add a Resize to the pipeline$'):
+        MultimodalPreprocessor({'rgb': RGB})(batch(rgb=pictures))
+
+
+def test_of_vectors_the_odd_ones_are_named():
+    samples = {name: ('imu',) for name in 'abcdef'}
+    data = partial({'imu': [torch.zeros(size) for size in (40, 38, 40, 40, 38, 37)]}, **samples)
+    told = r'imu: f has \(37,\), b, e have \(38,\), the other 3 have \(40,\), which .*: correct the file, or cut'
+    with pytest.raises(DataError, match=told):
+        MultimodalPreprocessor({'imu': {}})(data)
 
 
 def test_a_modality_without_settings_is_named():
@@ -150,7 +162,7 @@ def test_a_modality_that_some_samples_lack_has_fewer_rows():
 
 def test_sizes_that_differ_are_those_of_the_samples_that_have_the_modality():
     data = partial({'audio': [torch.zeros(1, 2, 3), torch.zeros(1, 2, 4)]}, a=('audio',), b=('text',), c=('audio',))
-    with pytest.raises(DataError, match=r'audio of the samples a, c has the shapes \[\(1, 2, 3\), \(1, 2, 4\)\]: add'):
+    with pytest.raises(DataError, match=r'audio: a has \(1, 2, 3\), c has \(1, 2, 4\), which .*`seconds`'):
         MultimodalPreprocessor({'audio': {}})(data)
 
 
@@ -194,6 +206,11 @@ def test_distillation_with_channels_innermost_computes_the_same():
 def test_other_channels_than_means_are_refused(shape):
     with pytest.raises(DataError, match='cannot be normalised by 3 means'):
         Normalizer(**RGB)(torch.zeros(shape))
+
+
+def test_vectors_are_normalised_value_by_value():
+    normalized = Normalizer(mean=[1.0, 100.0], std=[2.0, 50.0], clip=(-9, 150))(torch.tensor([[3, 200], [-1, 0]]))
+    assert normalized.tolist() == [[1, 1], [-1, -2]]
 
 
 def test_one_mean_serves_all_channels():

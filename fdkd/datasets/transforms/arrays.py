@@ -27,14 +27,18 @@ def real_numbers(array: np.ndarray, source: str) -> np.ndarray:
     return array
 
 
-def read_array(path: str) -> np.ndarray:
+def read_array(path: str, mapped: bool = False) -> np.ndarray:
     """The array in a ``.npy`` file.
+
+    Args:
+        path: The file.
+        mapped: Read the header alone, and values when they are looked at.
 
     Raises:
         DataError: If the file is absent, damaged or an archive of several, or holds objects.
     """
     try:
-        array = np.load(path, allow_pickle=False)
+        array = np.load(path, 'r' if mapped else None, allow_pickle=False)
     except FileNotFoundError as error:
         raise DataError(f'{path}: no such file') from error
     except Exception as error:  # the bytes of a damaged header lead NumPy to errors of any kind
@@ -44,17 +48,26 @@ def read_array(path: str) -> np.ndarray:
     return array
 
 
+def laid_out(array: np.ndarray, source: str) -> np.ndarray:
+    """An array as a model takes it: ``[C, ...]`` as it is, a matrix ``[A, B]`` as ``[1, A, B]``.
+
+    Raises:
+        DataError: If it holds no value, or one without a dimension; ``source`` names it.
+    """
+    if not array.size or not array.ndim:
+        raise DataError(f'{source}: the shape is {array.shape}, expected one value or more along a dimension')
+    return array[None] if array.ndim == 2 else array
+
+
 @TRANSFORMS.register_module()
 class LoadArray(ModalityTransform):
     """Reads the ``.npy`` file at the modality's path: float32 ``[C, ...]``; a matrix ``[A, B]`` becomes ``[1, A, B]``.
+
+    A vector ``[D]`` stays one.
 
     Raises:
         DataError: If the file is absent or damaged, or holds anything but finite real numbers, or none.
     """
 
     def apply(self, value: str, sample_id: str) -> np.ndarray:
-        array = read_array(value)
-        if not array.size or not array.ndim:
-            raise DataError(f'{value}: the shape is {array.shape}, expected one value or more along a dimension')
-        array = real_numbers(array, value)
-        return array[None] if array.ndim == 2 else array
+        return real_numbers(laid_out(read_array(value), value), value)

@@ -35,9 +35,9 @@ def read_waveform(path: str, rate: int) -> np.ndarray:
     except (soundfile.SoundFileError, OSError, TypeError, ValueError) as error:  # TypeError for a file called .raw
         raise DataError(f'{path}: unreadable or truncated audio ({error})') from error
     if found != rate:
-        raise DataError(f'{path}: {found} Hz, expected {rate} Hz: convert the data with tools/prepare_data.py')
+        raise DataError(f'{path}: {found} Hz, expected {rate} Hz: convert the data with `fdkd prepare`')
     if samples.shape[1] != 1:
-        raise DataError(f'{path}: {samples.shape[1]} channels, expected mono: convert with tools/prepare_data.py')
+        raise DataError(f'{path}: {samples.shape[1]} channels, expected mono: convert with `fdkd prepare`')
     if len(samples) < expected or _is_cut_wav(path):
         raise DataError(f'{path}: truncated, {len(samples)} samples are there: copy or convert the file again')
     if not samples.size:

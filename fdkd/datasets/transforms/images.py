@@ -58,7 +58,7 @@ def read_rgb(path: str) -> np.ndarray:
     with opened(path) as image:
         if found := oddity(image):
             raise DataError(
-                f'{path}: {found}, expected 8-bit RGB or grey: convert the file, or the data with tools/prepare_data.py'
+                f'{path}: {found}, expected 8-bit RGB or grey: convert the file, or the data with `fdkd prepare`'
             )
         pixels = np.asarray(image)
     return pixels if pixels.ndim == 3 else np.repeat(pixels[..., None], 3, axis=2)

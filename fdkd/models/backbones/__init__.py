@@ -3,5 +3,6 @@
 from fdkd.models.backbones.mobilenet import MobileNetV2
 from fdkd.models.backbones.resnet import ResNet18
 from fdkd.models.backbones.text import TransformerText
+from fdkd.models.backbones.vector import VectorMLP
 
-__all__ = ['MobileNetV2', 'ResNet18', 'TransformerText']
+__all__ = ['MobileNetV2', 'ResNet18', 'TransformerText', 'VectorMLP']

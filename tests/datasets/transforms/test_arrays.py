@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from fdkd.datasets.transforms import LoadArray
+from fdkd.datasets.transforms.arrays import laid_out, read_array
 from fdkd.errors import DataError
 
 
@@ -25,6 +26,13 @@ def test_values_and_shapes(tmp_path, dtype, shape, expected):
     found = load(tmp_path / 'a.npy')
     assert found.dtype == np.float32
     np.testing.assert_array_equal(found, stored.astype(float).reshape(expected))
+
+
+def test_a_header_shows_the_shape_without_the_values(tmp_path):
+    np.save(tmp_path / 'a.npy', np.ones((2, 3)))
+    array = laid_out(read_array(tmp_path / 'a.npy', mapped=True), 'a')
+    assert isinstance(array, np.memmap)
+    assert array.shape == (1, 2, 3)
 
 
 @pytest.mark.parametrize(

@@ -63,7 +63,7 @@ def test_an_absent_file_is_named(tmp_path):
 @pytest.mark.parametrize(
     ('samples', 'rate', 'message'),
     [
-        (TONE, 44100, '44100 Hz, expected 16000 Hz: convert the data with tools/prepare_data.py'),
+        (TONE, 44100, '44100 Hz, expected 16000 Hz: convert the data with `fdkd prepare`'),
         (np.stack([TONE, TONE], 1), RATE, '2 channels, expected mono'),
         (TONE[:0], RATE, 'empty, no samples'),
         (TONE * 0, RATE, 'silent, all 4000 samples are zero'),
