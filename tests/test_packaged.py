@@ -3,7 +3,7 @@
 import pytest
 
 from fdkd import packaged
-from fdkd.packaged import config_names, find_config, home, near_config, summary
+from fdkd.packaged import broken_link, config_names, counterpart, find_config, home, near_config, shown, summary
 from tests.conftest import REPOSITORY
 
 CONFIG = 'configs/fdkd/nyu_rgb_from_depth.py'
@@ -44,6 +44,42 @@ def test_a_file_comes_before_a_packaged_config(installed, tmp_path):
     mine.parent.mkdir(parents=True)
     mine.touch()
     assert find_config('configs/demo/one.py').resolve() == mine
+
+
+def test_the_prefix_names_packaged_configs_alone(installed, tmp_path):
+    mine = tmp_path / 'elsewhere' / 'demo' / 'one.py'
+    mine.parent.mkdir()
+    mine.touch()
+    assert find_config('demo/one.py').resolve() == mine
+    for name in ('fdkd::demo/one.py', 'fdkd::demo/one', 'fdkd::configs/demo/one.py'):
+        assert find_config(name) == installed / 'configs' / 'demo' / 'one.py'
+    assert str(find_config('fdkd::none')) == 'fdkd::none'
+
+
+def test_a_packaged_config_is_shown_by_the_name_that_means_it(installed, tmp_path):
+    packaged = installed / 'configs' / 'demo' / 'one.py'
+    assert shown(packaged) == 'configs/demo/one.py'
+    assert shown('mine/one.py') == 'mine/one.py'
+    assert shown(None) == 'the config'
+    assert shown(tmp_path / 'two.py') == str(tmp_path / 'two.py')
+    mine = tmp_path / 'elsewhere' / 'configs' / 'demo' / 'one.py'
+    mine.parent.mkdir(parents=True)
+    mine.touch()  # to which the name leads now
+    assert shown(packaged) == str(packaged)
+
+
+def test_the_counterpart_of_a_path_into_a_copy():
+    assert counterpart('../_base_/datasets/nyu_depth_v2.py') == '_base_/datasets/nyu_depth_v2.py'
+    assert counterpart('/somewhere/configs/fdkd/nyu_rgb_from_depth.py') == 'fdkd/nyu_rgb_from_depth.py'
+    assert counterpart('mine.py') is None
+
+
+def test_a_broken_link_is_named_with_where_it_leads(tmp_path):
+    link = tmp_path / 'configs'
+    link.symlink_to('gone/configs')
+    assert broken_link(link / 'demo' / 'one.py').startswith(f'{link} is a link to gone/configs, which is not there; ')
+    (tmp_path / 'gone' / 'configs').mkdir(parents=True)
+    assert broken_link(link / 'demo' / 'one.py') is None
 
 
 @pytest.mark.parametrize('name', ['none.py', 'configs', 'fdkd', 'demo/none'])

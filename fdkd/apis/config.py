@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,15 +11,18 @@ from mmengine.dist import get_world_size
 from mmengine.registry import init_default_scope
 
 from fdkd.algorithms.teacher import teacher_configs
+from fdkd.apis.inheritance import inheriting
 from fdkd.apis.options import RunOptions
+from fdkd.apis.own_modules import import_own
+from fdkd.apis.starting_weights import nodes, unused
 from fdkd.apis.tracking import add_trackers
 from fdkd.apis.validate import dataset_classes, validate
 from fdkd.datasets.fingerprint import data_hash, kinds_to_read
-from fdkd.engine.console import import_quietly
+from fdkd.engine.console import import_quietly, tell_once
 from fdkd.engine.launch import from_rank_zero, wrapper_config
-from fdkd.errors import ConfigError
+from fdkd.errors import ConfigError, FdkdError
 from fdkd.models.foreign import is_foreign
-from fdkd.packaged import find_config, near_config
+from fdkd.packaged import broken_link, find_config, near_config, shown
 
 #: What decides the weights that a training ends with; everything else may change without invalidating them.
 _HASHED_KEYS = (
@@ -69,11 +71,11 @@ def load_config(path: str | Path, options: RunOptions) -> Config:
         all_options(cfg, options).apply(cfg)
     except (AttributeError, TypeError) as error:  # there is nothing where an option would be
         fill_classes(cfg)
-        validate(cfg, str(path))
-        raise ConfigError(f'{path}: the options cannot be applied to it: {error}') from error
+        validate(cfg, shown(path))
+        raise ConfigError(f'{shown(path)}: the options cannot be applied to it: {error}') from error
     merge_changes(cfg, options.cfg_options)
     fill_classes(cfg)
-    validate(cfg, str(path))
+    validate(cfg, shown(path))
     _refuse_skipping(cfg)
     choose_modalities(cfg)
     add_trackers(cfg)
@@ -90,9 +92,15 @@ def all_options(cfg: Config, options: RunOptions) -> RunOptions:
     return options.over(cfg.get('run_options', {}), cfg.filename)
 
 
+def tell_unused(cfg: Config, options: RunOptions) -> None:
+    """Says which options change nothing in a config, see :func:`~fdkd.apis.starting_weights.unused`."""
+    for sentence in unused(cfg, options.pretrained, options.text_model):
+        tell_once(sentence)
+
+
 def run_name(path: str | Path) -> str:
     """The run's name after its config's place, for example ``fdkd/nyu_rgb_from_depth``."""
-    path = Path(path).resolve()
+    path = find_config(path).resolve()
     return f'{path.parent.name}/{path.stem}'
 
 
@@ -113,29 +121,36 @@ def _averages(hook: Any) -> bool:
 def read_config_file(path: Path) -> Config:
     """The config in a file, which may also be one that comes with fdkd, see :func:`fdkd.packaged.find_config`.
 
+    It may inherit from such by name (:func:`~fdkd.apis.inheritance.inheriting`), and the modules that it names in
+    ``custom_imports`` may lie beside it, or beside a config in its ``_base_``
+    (:func:`~fdkd.apis.own_modules.import_own`).
+
     Raises:
         ConfigError: If the file is absent or does not run.
     """
     path = find_config(path)
     if not path.is_file():
         near = near_config(path)
-        raise ConfigError(f'{path}: no such config file' + (f'; did you mean {near}?' if near else ''))
+        hint = broken_link(path) or (f'did you mean {near}?' if near else '')
+        raise ConfigError(f'{path}: no such config file' + (f'; {hint}' if hint else ''))
     try:
-        return Config.fromfile(path)
-    except ImportError as error:  # of custom_imports; MMEngine adds the whole of sys.path
-        first = str(error).partition(',')[0].partition('\n')[0]
-        raise ConfigError(f'{path}: cannot be read: {first}: is its folder in PYTHONPATH?') from error
+        with inheriting() as bases:
+            cfg = Config.fromfile(path, import_custom_modules=False)
+    except FdkdError:
+        raise
     except (Exception, SystemExit) as error:  # a config is a program: whatever it raises is a mistake in it
         if isinstance(error, UnboundLocalError) and error.__context__:  # MMEngine had no place for temporary files
             error = error.__context__
-        raise ConfigError(f'{path}: cannot be read: {type(error).__name__}: {error}') from error
+        raise ConfigError(f'{shown(path)}: cannot be read: {type(error).__name__}: {error}') from error
+    import_own(cfg, [path, *bases])
+    return cfg
 
 
 def merge_changes(cfg: Config, changes: dict[str, Any]) -> None:
-    """Makes ``--cfg-options`` of a config, in place.
+    """Makes ``--cfg-options`` of a config, in place, and imports the modules that they name in ``custom_imports``.
 
     Raises:
-        ConfigError: If a path leads nowhere, or an option of its own does the same.
+        ConfigError: If a path leads nowhere, an option of its own does the same, or a module cannot be imported.
     """
     if late := [key for key in changes if key.split('.')[0] == 'run_options']:
         raise ConfigError(f'--cfg-options {late[0]}: use the option itself, for example --epochs')
@@ -143,6 +158,8 @@ def merge_changes(cfg: Config, changes: dict[str, Any]) -> None:
         cfg.merge_from_dict(changes)
     except (AssertionError, IndexError, KeyError, TypeError, ValueError) as error:
         raise ConfigError(f'--cfg-options {" ".join(changes)}: {type(error).__name__}: {error}') from error
+    if any(key.split('.')[0] == 'custom_imports' for key in changes):
+        import_own(cfg, [Path(cfg.filename)])
 
 
 def fill_classes(cfg: Config) -> None:
@@ -154,18 +171,11 @@ def fill_classes(cfg: Config) -> None:
     classes = dataset_classes(cfg)
     model = cfg.get('model') or {}
     taught_by = [model.get('teacher'), model.get('teachers')] if isinstance(model, dict) else []
-    teachers = {id(node) for part in taught_by for node in _nodes(part)}
-    for node in _nodes(model) if classes is not None else ():
+    teachers = {id(node) for part in taught_by for node in nodes(part)}
+    for node in nodes(model) if classes is not None else ():
         own = str(node.get('type')).removeprefix('fdkd.') in ('Classifier', 'StoredFeatures')
         if own or (is_foreign(node) and not (node.get('pretrained') and id(node) in teachers)):
             node.setdefault('num_classes', len(classes))
-
-
-def _nodes(node: Any) -> Iterator[dict]:
-    if isinstance(node, dict):
-        yield node
-        for value in node.values():
-            yield from _nodes(value)
 
 
 def choose_modalities(cfg: Config) -> None:

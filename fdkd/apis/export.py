@@ -11,16 +11,15 @@ from typing import Any
 
 from mmengine.config import Config
 from mmengine.logging import MMLogger
-from rich.progress import track
 
 from fdkd.algorithms import Algorithm
 from fdkd.apis.benchmark import time_interleaved
-from fdkd.apis.config import load_config, run_name
+from fdkd.apis.config import load_config, run_name, tell_unused
 from fdkd.apis.options import RunOptions
 from fdkd.apis.test import student_alone
 from fdkd.apis.validate import dataset_classes, registry_of
 from fdkd.checkpoint import read_checkpoint
-from fdkd.engine.console import shorten_console
+from fdkd.engine.console import bar_over, shorten_console
 from fdkd.errors import CheckpointError, ConfigError, ExportError
 from fdkd.export.checking import Scored, arrays, cropped, eager_logits, pad_token, raw
 from fdkd.export.graph import Graph, axes, trace
@@ -33,6 +32,7 @@ from fdkd.export.samples import Samples, calibration_samples, compared_samples
 from fdkd.export.table import Report, Row
 from fdkd.export.writing import SUFFIXES, need, write_onnx, write_program, write_weights
 from fdkd.files import written_whole
+from fdkd.packaged import shown
 
 #: Runs of each model that are timed.
 REPEATS = 20
@@ -77,7 +77,8 @@ def export(
     """
     path = _place(kind, int8, checkpoint, out, Path(work_dir or Path(checkpoint).parent))
     shorten_console(MMLogger.get_current_instance())
-    cfg = load_config(config, options or RunOptions())
+    cfg = load_config(config, options := options or RunOptions())
+    tell_unused(cfg, options)
     node = _student_config(cfg)
     algorithm = student_alone(cfg, checkpoint, unsafe_checkpoint).eval()
     network = plain(algorithm.student, node.model)
@@ -125,8 +126,8 @@ def _student_config(cfg: Config) -> Config:
     node = cfg.model.get('student', cfg.model)
     if not isinstance(node, Mapping) or not {'modality', 'model'} <= set(node):
         raise ConfigError(
-            f'{cfg.filename}: {cfg.model.get("type")} has no student to export; expected model.student with modality '
-            'and model'
+            f'{shown(cfg.filename)}: {cfg.model.get("type")} has no student to export; expected model.student with '
+            'modality and model'
         )
     return node
 
@@ -146,7 +147,9 @@ def _metadata(
     if said.get('classes') and list(said['classes']) != classes:
         pairs = zip(said['classes'], classes, strict=False)
         first = next((f'{a!r} for {b!r}' for a, b in pairs if a != b), f'{len(said["classes"])} for {len(classes)}')
-        raise CheckpointError(f"{checkpoint}: of a model with other classes than {cfg.filename}'s, first {first}")
+        raise CheckpointError(
+            f"{checkpoint}: of a model with other classes than {shown(cfg.filename)}'s, first {first}"
+        )
     inputs = raw(algorithm, batch)
     dense = eager_logits(algorithm, batch).ndim == 4
     return describe(
@@ -207,7 +210,7 @@ def _compare(
     exported = {name: load_as(kind, path, unsafe=kind == 'torch-export') for name, path in files.items()}
     eager = Scored(algorithm, cfg.test_evaluator, samples.metainfo)
     scored = {name: Scored(algorithm, cfg.test_evaluator, samples.metainfo, file) for name, file in exported.items()}
-    for batch in track(samples.batches, 'comparing', transient=True):
+    for batch in bar_over(samples.batches, 'comparing'):
         logits = eager_logits(algorithm, batch)
         for one in (eager, *scored.values()):
             one.add(batch, logits, samples.labelled)

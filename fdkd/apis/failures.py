@@ -82,7 +82,7 @@ def _of_torch(text: str) -> str | None:
     if found := _WORKER.search(text):
         return (
             f'{found[0].rstrip(".")}: a process that loads data died, as they do where memory runs out or a decoder '
-            'fails at a damaged file: take fewer --workers, or check the data with tools/check_data.py'
+            'fails at a damaged file: take fewer --workers, or check the data with `fdkd check-data`'
         )
     if 'EADDRINUSE' in text or 'address already in use' in text.lower():
         return 'the port where processes meet is taken, by another job on this machine: set MASTER_PORT to another one'

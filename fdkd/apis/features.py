@@ -10,7 +10,6 @@ import torch
 from mmengine.config import Config
 from mmengine.device import get_device
 from mmengine.runner import Runner
-from rich.progress import track
 from torch import Tensor
 from torch.utils.data import DataLoader
 
@@ -22,7 +21,9 @@ from fdkd.apis.teacher import complete_teachers
 from fdkd.checkpoint import load_weights
 from fdkd.distill.taps import TapReader, resolve_taps
 from fdkd.distill.terms import Feature
+from fdkd.engine.console import bar_over
 from fdkd.errors import ConfigError, DataError
+from fdkd.packaged import shown
 from fdkd.printable import printable
 
 Role = Literal['student', 'teacher']
@@ -132,7 +133,7 @@ def read_features(
     loader = split_loader(cfg, split, [model.modality])
     batches = list(feature_batches([model], loader, f'reading the {role} ({model.modality})'))
     if not batches:
-        raise DataError(f'{cfg.filename}: no sample of the split {split!r} has {model.modality}')
+        raise DataError(f'{shown(cfg.filename)}: no sample of the split {split!r} has {model.modality}')
     dense = batches[0].labels is None
     return Features(
         tuple(name for batch in batches for name in batch.ids),
@@ -182,7 +183,8 @@ def split_loader(cfg: Config, split: Split, modalities: Sequence[str]) -> DataLo
         loader = copy.deepcopy(cfg.get('val_dataloader')) or loader
         if loader.dataset.split == cfg.test_dataloader.dataset.split:
             raise ConfigError(
-                f"{cfg.filename}: validates on the test split {loader.dataset.split!r}, there is no other; use 'train'"
+                f'{shown(cfg.filename)}: validates on the test split {loader.dataset.split!r}, there is no other; use '
+                "'train'"
             )
     elif split == 'train':
         pipeline, training = loader.dataset.pipeline, copy.deepcopy(cfg.train_dataloader.dataset)
@@ -209,7 +211,7 @@ def feature_batches(models: Sequence[TrainedModel], loader: DataLoader, title: s
     """
     for notice in getattr(loader.dataset, 'notices', ()):
         print(f'{title}: {printable(notice)}')
-    for raw in track(loader, title, transient=True):
+    for raw in bar_over(loader, title):
         with torch.no_grad():
             batch = models[0].algorithm.data_preprocessor(raw, False)
             if (read := _read(models, batch['inputs'], batch['data_samples'])) is not None:
@@ -236,10 +238,10 @@ def _model_config(cfg: Config, role: Role, options: RunOptions) -> Config:
         return cfg.model.get('student', cfg.model)
     if 'teachers' in cfg.model:
         raise ConfigError(
-            f'{cfg.filename}: has several teachers ({", ".join(cfg.model.teachers)}), and this is made for one'
+            f'{shown(cfg.filename)}: has several teachers ({", ".join(cfg.model.teachers)}), and this is made for one'
         )
     if 'teacher' not in cfg.model:
-        raise ConfigError(f'{cfg.filename}: trains a {cfg.model.type}, which has no teacher')
+        raise ConfigError(f'{shown(cfg.filename)}: trains a {cfg.model.type}, which has no teacher')
     cfg = copy.deepcopy(cfg)
     complete_teachers(cfg, options)
     return cfg.model.teacher

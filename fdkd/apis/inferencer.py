@@ -45,10 +45,10 @@ class Inferencer:
     """A trained student, ready to be asked.
 
     Inputs pass the steps of the evaluation's pipeline that belong to the student's modality, so that a file of the test
-    set gets the scores that ``tools/test.py`` computes.
+    set gets the scores that ``fdkd test`` computes.
 
     Args:
-        model: A config file, or the name of one that comes with fdkd; or a file that ``tools/export.py`` wrote.
+        model: A config file, or the name of one that comes with fdkd; or a file that ``fdkd export`` wrote.
         checkpoint: For a config: ``student.pth`` or a full checkpoint.
         device: Such as ``'cuda:1'``; default: the GPU, where there is one. Exported students run on the CPU.
         batch_size: Inputs that are computed together. Those of different shapes never are, nor those of a camera.
@@ -69,7 +69,7 @@ class Inferencer:
         FdkdError: For every expected failure, see :mod:`fdkd.errors`.
 
     Example:
-        >>> student = Inferencer('configs/fdkd/nyu_rgb_from_depth.py', 'student.pth')  # doctest: +SKIP
+        >>> student = Inferencer('fdkd/nyu_rgb_from_depth', 'student.pth')  # doctest: +SKIP
         >>> student('photo.jpg')[0].labels.shape  # doctest: +SKIP
         (480, 640)
     """

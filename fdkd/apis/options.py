@@ -2,16 +2,15 @@
 
 import difflib
 from dataclasses import dataclass, field, fields, replace
-from pathlib import Path
 from typing import Any
 
 import torch
 from mmengine.config import Config, ConfigDict
 
 from fdkd.algorithms.distiller import CrossModalDistiller
+from fdkd.apis.starting_weights import check_pretrained, replace_pretrained, replace_text_model
 from fdkd.datasets.base import CACHES, ON_ERROR
 from fdkd.errors import ConfigError
-from fdkd.models.foreign import is_foreign
 from fdkd.registry import ALGORITHMS
 
 #: The precisions of ``--amp-dtype``.
@@ -116,8 +115,8 @@ class RunOptions:
         if self.seed is not None:
             cfg.randomness.seed = self.seed
         if self.pretrained is not None:
-            _check_pretrained(self.pretrained)
-            _replace_pretrained(cfg.model, self.pretrained)
+            check_pretrained(self.pretrained)
+            replace_pretrained(cfg.model, self.pretrained)
         if self.text_model is not None:
             replace_text_model(cfg.model, self.text_model)
         if self.amp:
@@ -168,40 +167,6 @@ def _stretch(cfg: Config, epochs: int) -> None:
     for scheduler in cfg.get('param_scheduler', []):
         if scheduler.get('by_epoch', True) and scheduler.get('end') in (before, before + 1):
             scheduler.end += epochs - before
-
-
-def _check_pretrained(pretrained: str) -> None:
-    if pretrained != 'none' and '://' not in pretrained and not Path(pretrained).is_file():
-        raise ConfigError(f"--pretrained {pretrained}: no such file; expected ImageNet weights, or 'none'")
-
-
-def _replace_pretrained(node: Any, pretrained: str, teaches: bool = False) -> None:
-    """Points every ImageNet initialisation below ``node`` to a file, or removes all pretrained weights.
-
-    A teacher of another library keeps its own, which are no start of a training but all that it knows.
-    """
-    if isinstance(node, dict):
-        init = node.get('init_cfg')
-        kind = init.get('type') if isinstance(init, dict) else None
-        if pretrained == 'none' and kind in ('ImageNetInit', 'HuggingFaceInit'):
-            node['init_cfg'] = None
-        elif kind == 'ImageNetInit':
-            node['init_cfg'] = ConfigDict(init, checkpoint=pretrained)
-        if pretrained == 'none' and not teaches and node.get('pretrained') and is_foreign(node):
-            node['pretrained'] = False
-        for key, value in node.items():
-            _replace_pretrained(value, pretrained, teaches or key in ('teacher', 'teachers'))
-
-
-def replace_text_model(node: Any, name: str) -> None:
-    """Names another model in every tokenizer, text encoder and its initialisation below ``node``."""
-    if isinstance(node, dict):
-        if node.get('type') in ('Tokenize', 'TransformerText', 'HuggingFaceInit'):
-            node['model'] = name
-        node = list(node.values())
-    if isinstance(node, (list, tuple)):
-        for value in node:
-            replace_text_model(value, name)
 
 
 def _amp(precision: bool | str) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 import copy
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
@@ -10,14 +10,15 @@ from mmengine.config import Config, ConfigDict
 from mmengine.dist import is_main_process
 
 from fdkd.algorithms.teacher import comes_trained, teacher_configs
-from fdkd.apis.config import all_options, load_config, run_name
+from fdkd.apis.config import all_options, load_config, run_name, tell_unused
 from fdkd.apis.options import RunOptions
+from fdkd.apis.other_data import on_other_data
 from fdkd.checkpoint import read_checkpoint
 from fdkd.engine.launch import from_rank_zero
-from fdkd.engine.runner import STUDENT_FILE
+from fdkd.engine.saving import STUDENT_FILE
 from fdkd.errors import CheckpointError, ConfigError
 from fdkd.locks import try_lock
-from fdkd.packaged import find_config
+from fdkd.packaged import broken_link, find_config, near_config, shown
 
 #: Given in place of a checkpoint: a teacher with the random weights that a training from scratch would start with.
 UNTRAINED = 'untrained'
@@ -41,6 +42,8 @@ def ensure_teacher(
     A finished run of the teacher's config with the same options is found under ``root`` by the hash of everything that
     decides its weights: in the folder of a run that the user made, or in the one beside it that this function makes.
 
+    Says which options, or ``run_options`` of the config, change nothing.
+
     Args:
         cfg: Config of the student's run.
         options: Options of the run, which hold for the teachers too.
@@ -53,6 +56,7 @@ def ensure_teacher(
             are several teachers.
     """
     configs = complete_teachers(cfg, options)
+    tell_unused(cfg, all_options(cfg, options))
     teachers = teacher_configs(cfg.model)
     if given == UNTRAINED:
         for teacher in teachers.values():
@@ -60,14 +64,15 @@ def ensure_teacher(
         return
     if given and len(teachers) > 1:
         raise ConfigError(
-            f'--teacher {given}: there are several teachers ({", ".join(teachers)}): name the file with --cfg-options '
-            f'model.teachers.{next(iter(teachers))}.checkpoint=FILE'
+            f'--teacher {given}: there are several teachers ({", ".join(teachers)}): name the file with '
+            f'{_option(teachers, next(iter(teachers)))}FILE'
         )
     for name, teacher in teachers.items():
         if given or teacher.get('checkpoint'):
             teacher.checkpoint = str(given or teacher.checkpoint)
         elif configs[name] is not None:
-            teacher.checkpoint = _trained(teacher, configs[name], all_options(cfg, options).for_teacher(), root, train)
+            for_teacher = all_options(cfg, options).for_teacher()
+            teacher.checkpoint = _trained(teacher, configs[name], for_teacher, root, train, _option(teachers, name))
         elif comes_trained(teacher):
             teacher.checkpoint = None
         else:
@@ -82,8 +87,9 @@ def _trained(
     options: RunOptions,
     root: Path,
     train: Callable[[Path, RunOptions, Path], None],
+    option: str,
 ) -> str:
-    """The checkpoint of a finished run of ``cfg``, which is run where there is none."""
+    """The checkpoint of a finished run of ``cfg``, which is run where there is none; ``option`` would name another."""
     name = run_name(teacher.config)
     own_run, whole, lossy = root / name, root / f'{name}-{cfg.config_hash}', root / f'{name}-{cfg.config_hash}-skip'
     skips = options.on_error == 'skip'  # which the hash does not tell
@@ -92,12 +98,18 @@ def _trained(
         with _turn(beside):  # a job that was before this one may have trained it meanwhile
             if from_rank_zero(_finished, beside, cfg.config_hash, skips) is None:
                 if is_main_process():
-                    print(
-                        f'no trained {teacher.modality} teacher of {teacher.config} yet: training it first, in {beside}'
-                    )
+                    if other := on_other_data(root, name, cfg):
+                        print(f'{other.differing}; to use it all the same: {option}{other.checkpoint}')
+                    config = shown(teacher.config)
+                    print(f'no trained {teacher.modality} teacher of {config} yet: training it first, in {beside}')
                 train(Path(teacher.config), options, beside)
         done = beside / STUDENT_FILE
     return str(done)
+
+
+def _option(teachers: Mapping[str, ConfigDict], name: str) -> str:
+    """What stands before a checkpoint on the command line, for one of the teachers."""
+    return '--teacher ' if len(teachers) == 1 else f'--cfg-options model.teachers.{name}.checkpoint='
 
 
 def _first_finished(folders: Sequence[Path], config_hash: str, skips: bool) -> Path | None:
@@ -137,8 +149,8 @@ def complete_teachers(cfg: Config, options: RunOptions) -> dict[str, Config | No
     Raises:
         ConfigError: If a teacher's config does not exist, trains a pair or another modality.
     """
-    options = all_options(cfg, options).for_teacher()
-    return {name: _complete(teacher, cfg, options) for name, teacher in teacher_configs(cfg.model).items()}
+    theirs = all_options(cfg, options).for_teacher()
+    return {name: _complete(teacher, cfg, theirs) for name, teacher in teacher_configs(cfg.model).items()}
 
 
 def _complete(teacher: ConfigDict, cfg: Config, options: RunOptions) -> Config | None:
@@ -146,15 +158,11 @@ def _complete(teacher: ConfigDict, cfg: Config, options: RunOptions) -> Config |
         return None
     teacher.config = str(locate(teacher.config, cfg.filename))
     teacher_cfg = load_config(teacher.config, options)
+    name, modality = shown(teacher.config), teacher.modality
     if 'student' in teacher_cfg.model:
-        raise ConfigError(
-            f'{teacher.config} trains a pair; expected a config that trains a model of modality {teacher.modality!r} '
-            'alone'
-        )
-    if teacher_cfg.model.modality != teacher.modality:
-        raise ConfigError(
-            f'{teacher.config} trains a model of modality {teacher_cfg.model.modality!r}, expected {teacher.modality!r}'
-        )
+        raise ConfigError(f'{name} trains a pair; expected a config that trains a model of modality {modality!r} alone')
+    if teacher_cfg.model.modality != modality:
+        raise ConfigError(f'{name} trains a model of modality {teacher_cfg.model.modality!r}, expected {modality!r}')
     teacher.model = teacher_cfg.model.model
     return teacher_cfg
 
@@ -178,7 +186,9 @@ def locate(config: str, student_config: str) -> Path:
     found = [folder / config for folder in folders if (folder / config).is_file()]
     packaged = find_config(config)
     if not found and not packaged.is_file():
-        raise ConfigError(f"{student_config}: the teacher's config {config} does not exist")
+        hint = broken_link(config) or ((near := near_config(config)) and f'did you mean {near}?')
+        hint = f'; {hint}' if hint else ''
+        raise ConfigError(f"{shown(student_config)}: the teacher's config {config} does not exist{hint}")
     return found[0] if found else packaged
 
 

@@ -9,7 +9,7 @@ from mmengine.device import get_device
 
 from fdkd.algorithms import Algorithm, SingleModality, StudentWithHeads
 from fdkd.algorithms.teacher import checked_weights, student_weights, teacher_configs
-from fdkd.apis.config import load_config
+from fdkd.apis.config import load_config, tell_unused
 from fdkd.apis.evaluate import evaluate, test_loader
 from fdkd.apis.options import RunOptions
 from fdkd.apis.report import present
@@ -48,6 +48,7 @@ def test(
     setup_distributed(launcher)
     options = options or RunOptions()
     cfg = load_config(config, options)
+    tell_unused(cfg, options)
     algorithm = _with_heads(cfg, checkpoint, options, unsafe_checkpoint) or student_alone(
         cfg, checkpoint, unsafe_checkpoint
     )

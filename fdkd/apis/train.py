@@ -8,7 +8,7 @@ from mmengine.dist import is_main_process
 from mmengine.registry import init_default_scope
 
 from fdkd.algorithms.teacher import teacher_configs
-from fdkd.apis.config import load_config, run_name
+from fdkd.apis.config import all_options, load_config, run_name, tell_unused
 from fdkd.apis.options import RunOptions
 from fdkd.apis.report import report
 from fdkd.apis.teacher import complete_teachers, ensure_teacher
@@ -18,6 +18,7 @@ from fdkd.engine.interruption import stoppable
 from fdkd.engine.launch import restarted, setup_distributed
 from fdkd.engine.runner import Runner
 from fdkd.errors import ConfigError
+from fdkd.packaged import shown
 from fdkd.registry import ALGORITHMS
 
 WORK_DIRS = Path('work_dirs')
@@ -63,6 +64,7 @@ def train(
             resume=resume or restarted(),
             launcher=launcher,
             unsafe_checkpoint=unsafe_checkpoint,
+            on_the_way=False,
         )
 
 
@@ -75,19 +77,30 @@ def _train(
     resume: bool,
     launcher: str,
     unsafe_checkpoint: bool,
+    on_the_way: bool,
 ) -> dict[str, Any]:
-    """What :func:`train` does once signals are watched."""
+    """What :func:`train` does once signals are watched, and ``on_the_way`` to a student for its teacher."""
     cfg = load_config(config, options)
-    refuse_unbuildable(cfg, str(config))
+    refuse_unbuildable(cfg, shown(config))
     teachers = teacher_configs(cfg.model)
     if teachers and not ALGORITHMS.get(cfg.model.type).teacher_comes_trained:
         if teacher:
             raise ConfigError(f'--teacher {teacher}: {cfg.model.type} trains its teacher from scratch')
         complete_teachers(cfg, options)
+        tell_unused(cfg, all_options(cfg, options))
     elif teachers:
 
         def train_teacher(path: Path, teacher_options: RunOptions, folder: Path) -> None:
-            train(path, teacher_options, work_dir=folder, resume=True, launcher=launcher)
+            _train(
+                path,
+                teacher_options,
+                work_dir=folder,
+                teacher=None,
+                resume=True,
+                launcher=launcher,
+                unsafe_checkpoint=False,
+                on_the_way=True,
+            )
             gc.collect()  # its runner is a cycle, which holds the loader's workers and their memory
 
         ensure_teacher(cfg, options, teacher, WORK_DIRS, train_teacher)
@@ -95,6 +108,8 @@ def _train(
             entry.unsafe_checkpoint = unsafe_checkpoint
     elif teacher:
         raise ConfigError(f'--teacher {teacher}: {config} trains without a teacher')
+    elif not on_the_way:  # the options were given to the student's run, which may have a place for them
+        tell_unused(cfg, all_options(cfg, options))
     cfg.work_dir = str(work_dir or WORK_DIRS / run_name(config))
     cfg.resume, cfg.launcher, cfg.unsafe_checkpoint = resume, launcher, unsafe_checkpoint
     cfg.experiment_name = f'{run_name(config).replace("/", "_")}-{cfg.config_hash}'

@@ -20,7 +20,7 @@ def data_hash(root: str | os.PathLike, read: tuple[str, ...] = ()) -> str | None
     """Twelve hexadecimal digits that stay when a data set is moved, and change when its samples or labels do.
 
     Counted are the name and size of every file below ``root``, and the content of tables and of the manifests that
-    ``tools/prepare_data.py`` writes, which hold a digest of every file. A file that was changed without a change of its
+    ``fdkd prepare`` writes, which hold a digest of every file. A file that was changed without a change of its
     size and without a manifest goes unnoticed: thousands of pictures are not read for this. Hidden files and folders
     count for nothing, nor does a link that leads back to a folder around it. A folder is walked once for as long as the
     process runs.

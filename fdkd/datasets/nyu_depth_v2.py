@@ -4,6 +4,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any, ClassVar
 
+from fdkd.datasets.absent import no_folder
 from fdkd.datasets.base import MultimodalDataset
 from fdkd.errors import DataError
 from fdkd.registry import DATASETS
@@ -28,7 +29,7 @@ def bit_palette(size: int) -> list[list[int]]:
 
 @DATASETS.register_module()
 class NYUDepthV2(MultimodalDataset):
-    """RGB, depth and 40-class label maps in the layout that ``tools/prepare_data.py nyu`` writes.
+    """RGB, depth and 40-class label maps in the layout that ``fdkd prepare nyu`` writes.
 
     ``rgb/ID.jpg``; ``depth/ID.png`` (16 bit, millimetres, 0 = hole); ``label40/ID.png`` (0 = void, 1..40);
     ``{split}.txt`` with one id a line.
@@ -51,10 +52,7 @@ class NYUDepthV2(MultimodalDataset):
     def load_data_list(self) -> list[dict]:
         root = Path(self.data_root)
         if not root.is_dir():
-            raise DataError(
-                f'{root}: no such folder. Convert the data with `python tools/prepare_data.py nyu --out {root}` '
-                f'(`rooms` instead of `nyu` for the generated demo data), or pass --data-root'
-            )
+            raise DataError(no_folder(self.data_root, 'nyu'))
         ids = self._read_split(root / f'{self.split}.txt')
         kinds = (*self.modalities, 'label')
         absent = {kind: dict.fromkeys(self._missing(root, kind, ids)) for kind in kinds}

@@ -5,8 +5,17 @@ import importlib
 import io
 import logging
 import warnings
+from collections.abc import Iterable
+from functools import cache
+from typing import TypeVar
+
+from mmengine.dist import is_main_process
+from rich import get_console
+from rich.progress import track
 
 from fdkd.printable import printable
+
+Item = TypeVar('Item')
 
 
 class ShortRecords(logging.Filter):
@@ -14,7 +23,7 @@ class ShortRecords(logging.Filter):
     MMEngine addresses to itself."""
 
     LINES = 3
-    INTERNAL = ('"FileClient" will be', '"HardDiskBackend" is', 'The prefix is not set', 'Exp name:', 'SyncBatchNorm')
+    INTERNAL = ('"FileClient" will be', '"HardDiskBackend" is', 'Exp name:', 'SyncBatchNorm')
 
     def filter(self, record: logging.LogRecord) -> bool:
         text = printable(record.getMessage())
@@ -36,3 +45,18 @@ def import_quietly(*modules: str) -> None:
         warnings.simplefilter('ignore')
         for module in modules:
             importlib.import_module(module)
+
+
+def bar_over(items: Iterable[Item], title: str) -> Iterable[Item]:
+    """``items`` under a progress bar on the main process's terminal, which goes at the end; elsewhere as they are.
+
+    (Where the output is no terminal, rich's bar leaves an empty line behind.)
+    """
+    return track(items, title, disable=not (is_main_process() and get_console().is_interactive), transient=True)
+
+
+@cache
+def tell_once(text: str) -> None:
+    """Prints a line on the main process, the first time that the process has it to say."""
+    if is_main_process():
+        print(printable(text))

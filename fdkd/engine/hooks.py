@@ -20,7 +20,7 @@ class StopOnNonFiniteLoss(Hook):
     look would make the host wait. There losses and norms of gradients stay on the device and are looked at when the
     log is written, at the end of an epoch, and before a checkpoint is saved or a validation starts;
     ``look_at_every_step = True`` in a config, which changes neither its hash nor its numbers, has the looks of a CPU on
-    a GPU. docs/nonfinite.md says more, and ``tools/replay.py`` repeats what is kept.
+    a GPU. docs/nonfinite.md says more, and ``fdkd replay`` repeats what is kept.
 
     With float16 a step whose scaled gradients overflow is left out and counted; that does not stop a training, unless
     it happens many times in a row.

@@ -36,7 +36,7 @@ def setup_distributed(launcher: str) -> None:
         return
     rank, world_size, local_rank, local_size = _RANK_VARIABLES[launcher]
     if rank not in os.environ:
-        raise ConfigError(f'--launcher {launcher}, but {rank} is not set: start through the launcher, as in tools/*.sh')
+        raise ConfigError(f'--launcher {launcher}, but {rank} is not set: start through it, see docs/scaling.md')
     if not _number(rank) < _number(world_size):
         raise ConfigError(f'{rank}={os.environ[rank]} of {world_size}={os.environ[world_size]}: no such rank')
     _number(local_rank)

@@ -1,12 +1,12 @@
 """The stage before training in which losses with prompts (FreeKD) learn them."""
 
 import torch
-from mmengine.dist import all_reduce, broadcast, is_main_process
+from mmengine.dist import all_reduce, broadcast
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
-from rich.progress import track
 
 from fdkd.algorithms.prompts import PromptLoss
+from fdkd.engine.console import bar_over
 from fdkd.engine.randomness import random_state, restore_random_state
 from fdkd.errors import NonFiniteLossError
 from fdkd.registry import HOOKS
@@ -69,7 +69,7 @@ class LearnPrompts(Hook):
                 loader.sampler.set_epoch(epoch)
             total = 0.0
             title = f'prompts, epoch {epoch + 1} of {self.epochs}'
-            for batch in track(loader, title, disable=not is_main_process(), transient=True):
+            for batch in bar_over(loader, title):
                 optimizer.zero_grad()
                 value = loss(**preprocess(batch, True))
                 value.backward()

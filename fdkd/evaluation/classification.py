@@ -33,6 +33,7 @@ class ClassificationMetric(BaseMetric):
         ConfigError: If a model scores another number of classes than the data set has.
     """
 
+    default_prefix = ''  # names stay as they are, and MMEngine does not warn that none is set
     per_class: dict[str, dict[str, float]]
     confusion: np.ndarray
     per_sample: dict[str, Any]

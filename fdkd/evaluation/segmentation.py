@@ -24,6 +24,7 @@ class SegmentationMetric(IoUMetric):
             (255) count nowhere. Their sums over the images are what the metric is computed from.
     """
 
+    default_prefix = ''  # names stay as they are, and MMEngine does not warn that none is set
     per_class: dict[str, dict[str, float]]
     images: dict[str, np.ndarray]
 

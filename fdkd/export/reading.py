@@ -71,7 +71,7 @@ class Exported:
 
 
 def load(path: str | Path, unsafe: bool = False) -> Exported:
-    """Reads what ``tools/export.py`` wrote; the suffix tells the format.
+    """Reads what ``fdkd export`` wrote; the suffix tells the format.
 
     Args:
         path: A file with the suffix ``.pth`` (weights), ``.pt2`` (torch-export) or ``.onnx``.
@@ -97,14 +97,14 @@ def load_as(kind: str, path: Path, unsafe: bool = False) -> Exported:
     try:
         exported = read(path, unsafe)
         if 'inputs' not in exported.meta:
-            raise ExportError(f'{path}: no student that tools/export.py wrote')
+            raise ExportError(f'{path}: no student that `fdkd export` wrote')
         for spec in exported.meta['inputs']:
             _ = [spec[key] for key in ('name', 'dtype', 'holds')], list(spec['shape'])
     except (FdkdError, MemoryError):
         raise
     except Exception as error:  # whatever metadata lead to that are damaged or made by hand
         raise ExportError(
-            f'{path}: damaged, or not what tools/export.py writes ({type(error).__name__}: {error})'
+            f'{path}: damaged, or not what `fdkd export` writes ({type(error).__name__}: {error})'
         ) from error
     return exported
 
@@ -117,7 +117,7 @@ def _weights(path: Path, unsafe: bool) -> Exported:
     file = read_checkpoint(path, unsafe=unsafe)
     meta = file.get('meta', {})
     if 'plain' not in meta:
-        raise ExportError(f'{path}: no student that tools/export.py wrote (a checkpoint of a training?)')
+        raise ExportError(f'{path}: no student that `fdkd export` wrote (a checkpoint of a training?)')
     if not unsafe:
         check_recipe(meta['plain'], path)
     network = build(meta['plain'])

@@ -7,8 +7,9 @@ import torch
 from mmengine.device import get_device
 from mmengine.logging import MMLogger
 
-from fdkd.apis.config import load_config
-from fdkd.apis.options import RunOptions, replace_text_model
+from fdkd.apis.config import load_config, tell_unused
+from fdkd.apis.options import RunOptions
+from fdkd.apis.starting_weights import replace_text_model
 from fdkd.apis.test import student_alone
 from fdkd.apis.validate import dataset_classes, registry_of
 from fdkd.engine.console import shorten_console
@@ -34,6 +35,7 @@ def trained(
         raise ConfigError(f'{model}: a config needs a checkpoint beside it, such as student.pth')
     shorten_console(MMLogger.get_current_instance())
     cfg = load_config(model, options)
+    tell_unused(cfg, options)
     algorithm = student_alone(cfg, checkpoint, unsafe).to(_device(device))
     dataset = cfg.test_dataloader.dataset
     steps = steps_of_config(dataset.pipeline, algorithm.modality, leave_out)
@@ -51,7 +53,7 @@ def exported(
     leave_out: Sequence[str],
     unsafe: bool,
 ) -> Parts:
-    """A student from what ``tools/export.py`` wrote; see :class:`~fdkd.apis.inferencer.Inferencer`."""
+    """A student from what ``fdkd export`` wrote; see :class:`~fdkd.apis.inferencer.Inferencer`."""
     if checkpoint is not None:
         raise ConfigError(f'{model}: an exported student holds its weights; {checkpoint} goes with a config')
     if device is not None and torch.device(device).type != 'cpu':

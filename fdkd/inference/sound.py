@@ -21,7 +21,7 @@ _EXACT = ('.wav', '.flac')
 
 class Sound(Kind):
     """For ``LoadAudio``: files that are as it wants them go to it as they are; of others it gets what
-    ``tools/prepare_data.py`` makes of them, mono int16 at its rate."""
+    ``fdkd prepare`` makes of them, mono int16 at its rate."""
 
     SUFFIXES: ClassVar[Sequence[str]] = (*SOUNDS, *VIDEO)
     EXPECTED: ClassVar[str] = (

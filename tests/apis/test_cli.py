@@ -122,9 +122,7 @@ def test_the_tool_says_what_is_wrong_with_a_data_root(tmp_path):
         [sys.executable, *command, '--work-dir', str(tmp_path / 'run')], capture_output=True, text=True, check=False
     )
     assert run.returncode == 1
-    assert (
-        run.stderr.strip().splitlines()[-1].startswith(f'error: {tmp_path / "none"}: no such folder. Convert the data')
-    )
+    assert run.stderr.strip().splitlines()[-1].startswith(f'error: {tmp_path / "none"}: no such folder; convert it')
     assert 'Traceback' not in run.stderr
 
 

@@ -1,5 +1,6 @@
 """The complete config of a run."""
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -76,6 +77,17 @@ def test_absent_data_have_no_hash(tmp_path):
     assert load_config(CONFIG, RunOptions(data_root=str(tmp_path / 'nowhere'))).data_hash is None
 
 
+def test_modules_that_cfg_options_name_are_found_beside_the_config(tmp_path):
+    path = tmp_path / 'mine.py'
+    path.write_text(f"_base_ = ['{Path(CONFIG).resolve()}']\n")
+    (tmp_path / 'named_by_an_option.py').write_text('value = 1\n')
+    cfg = load_config(path, RunOptions(cfg_options={'custom_imports.imports': ['named_by_an_option']}))
+    assert sys.modules['named_by_an_option'].value == 1
+    assert cfg.imported_from == [str(tmp_path)]
+    with pytest.raises(ConfigError, match=r"custom_imports: there is no module 'absent_option'"):
+        load_config(path, RunOptions(cfg_options={'custom_imports': {'imports': ['absent_option']}}))
+
+
 def test_cfg_options_change_any_key():
     cfg = load_config(CONFIG, RunOptions(cfg_options={'model.losses.fdkd.lambda_high': 0.5}))
     assert cfg.model.losses.fdkd.lambda_high == 0.5
@@ -123,3 +135,15 @@ def test_the_rate_of_classification_is_that_of_the_published_code(epochs):
         assert optimizer.param_groups[0]['lr'] == pytest.approx(rate, rel=1e-6)
         optimizer.step()
         scheduler.step()
+
+
+def test_the_copy_that_a_run_leaves_can_be_loaded_again(tmp_path):
+    cfg = load_config(CONFIG, RunOptions())
+    cfg.dump(tmp_path / 'copy.py')
+    again = load_config(tmp_path / 'copy.py', RunOptions())
+    assert again.train_dataloader.collate_fn.type == 'fdkd.collate_pairs'
+    assert again.config_hash == cfg.config_hash
+    text = (tmp_path / 'copy.py').read_text()
+    (tmp_path / 'copy.py').write_text(text.replace('fdkd.collate_pairs', 'fdkd.collate_pair'))
+    with pytest.raises(ConfigError, match=r"collate_fn: unknown type 'fdkd.collate_pair'; did you mean collate_pairs"):
+        load_config(tmp_path / 'copy.py', RunOptions())

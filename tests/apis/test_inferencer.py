@@ -5,6 +5,7 @@ import runpy
 import shutil
 import sys
 
+import cv2
 import numpy as np
 import pytest
 import soundfile
@@ -170,9 +171,11 @@ def test_arrays_are_what_files_hold(asked, nyu_root, depth, sound, folder):
 
 
 def test_images_of_any_size_keep_their_size(asked):
-    sizes = [(24, 32), (50, 41), (7, 9)]
-    results = asked([np.full((*size, 3), 90, np.uint8) for size in sizes])
-    assert [result.labels.shape for result in results] == sizes
+    generator = np.random.default_rng(0)
+    images = [generator.integers(0, 256, (*size, 3), np.uint8) for size in ((24, 32), (50, 41), (7, 9))]
+    for image, result in zip(images, asked(images), strict=True):
+        assert result.labels.shape == image.shape[:2]
+        assert np.array_equal(result.labels, asked(image)[0].labels)
 
 
 def test_a_stream_holds_one_batch(asked, monkeypatch, nyu_root):
@@ -198,9 +201,13 @@ def test_videos_and_cameras(asked, image, tmp_path, monkeypatch):
     assert {result.labels.shape for result in results} == {(48, 64)}
     done = asked.write(path, tmp_path / 'out')
     assert [file.name for file in done.files] == ['v_overlay.mp4']
-    camera = Camera([np.full((8, 6, 3), 100, np.uint8)] * 3)
-    monkeypatch.setattr('fdkd.inference.video.cv2.VideoCapture', lambda number: camera)
-    assert len(asked('webcam:0')) == 3
+    frame = np.full((8, 6, 3), (0, 100, 250), np.uint8)  # as OpenCV has it, blue first
+    monkeypatch.setattr('fdkd.inference.video.cv2.VideoCapture', lambda number: Camera([frame] * 3))
+    [expected] = asked(frame[..., ::-1], scores=True)
+    found = asked('webcam:0', scores=True)
+    assert len(found) == 3
+    assert all(np.array_equal(result.scores, expected.scores) for result in found)
+    assert not np.array_equal(asked(frame, scores=True)[0].scores, expected.scores)
     student = Inferencer(*image)
     [whole] = student(path)
     assert whole.time is None
@@ -224,8 +231,14 @@ def test_stills_are_written_with_names_of_their_own(asked, nyu_root, tmp_path):
 
 
 def test_arrays_are_there_until_their_overlay_is_drawn(asked, tmp_path):
-    done = asked.write([np.full((24, 32, 3), 200, np.uint8)] * 3, tmp_path)
+    images = [np.full((24, 32, 3), value, np.uint8) for value in (0, 120, 240)]
+    done = asked.write(images, tmp_path)
+    overlays = [cv2.imread(str(path)) for path in done.files if path.name.endswith('_overlay.jpg')]
     assert len(done.files) == 6
+    assert [overlay.shape for overlay in overlays] == [(24, 32, 3)] * 3
+    means = [overlay.mean() for overlay in overlays]
+    assert means == sorted(means)  # each is drawn on its own image
+    assert means[0] < means[2] - 40
 
 
 def test_an_unreadable_file_stops_or_is_left_out_by_name(asked, image, nyu_root, tmp_path):
@@ -270,7 +283,7 @@ def test_students_that_cannot_be_had_are_refused(rgb, image, exports, folder, mo
         ((config,), ConfigError, r'a config needs a checkpoint beside it'),
         ((config, folder / 'gone.pth'), CheckpointError, 'no such checkpoint'),
         ((config, image[1]), CheckpointError, "modality 'image', expected 'rgb'"),
-        ((checkpoint,), ExportError, r'no student that tools/export\.py wrote'),
+        ((checkpoint,), ExportError, r'no student that `fdkd export` wrote'),
         ((exports['text'], checkpoint), ConfigError, 'an exported student holds its weights'),
         ((exports['text'], None, 'cuda'), ConfigError, 'runs on the CPU, not on cuda'),
         ((config, checkpoint, 'cpx'), ConfigError, "device 'cpx'"),
@@ -308,7 +321,7 @@ def test_the_tool(text, exports, tmp_path, monkeypatch, capsys):
     for student in (text, [exports['text']]):
         run([*student, *arguments], monkeypatch)
         printed.append(capsys.readouterr().out)
-    assert 'classification from text: Tokenize, PackClassification' in printed[0]
+    assert 'classification from text: Tokenize\n' in printed[0]
     assert 'note: ' in printed[0]
     assert '| posts_2 |' in printed[0]
     assert printed[0] == printed[1]

@@ -93,7 +93,7 @@ def test_mlflow_has_losses_figures_pictures_and_the_config(run):
     [found] = client.search_runs([experiment.experiment_id])
     assert found.info.run_id == runs['mlflow']
     assert found.info.status == 'FINISHED'
-    assert found.data.params['config_hash']
+    assert found.data.params['config_hash'] == Config.fromfile(folder / 'run' / 'imu.py').config_hash
     assert {'loss_ce', 'loss', 'lr'} <= set(found.data.metrics)
     assert found.data.metrics['final/student/accuracy'] == results['student']['metrics']['accuracy']
     files = {file.path for file in client.list_artifacts(runs['mlflow'])}

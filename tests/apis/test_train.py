@@ -2,8 +2,6 @@
 
 import json
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -15,16 +13,13 @@ from fdkd.apis.options import RunOptions
 from fdkd.apis.test import test as score
 from fdkd.apis.train import train
 from fdkd.errors import CheckpointError, ConfigError, NonFiniteLossError
-from tests.support.probes import pythonpath, read_watch
+from tests.support.probes import read_watch
+from tests.support.processes import on_two_processes
+
+pytestmark = pytest.mark.usefixtures('runs')
 
 FDKD = 'configs/fdkd/nyu_rgb_from_depth.py'
 PROBES = {'imports': ['tests.support.probes'], 'allow_failed_imports': False}
-
-
-@pytest.fixture(autouse=True)
-def runs(tmp_path, monkeypatch):
-    monkeypatch.setattr('fdkd.apis.train.WORK_DIRS', tmp_path / 'work_dirs')
-    return tmp_path / 'work_dirs'
 
 
 def tiny(root, **changes):
@@ -255,7 +250,15 @@ def test_prompts_are_learnt_before_the_training_and_come_back_with_it(nyu_root, 
     assert 'prompts, epoch' not in next(tmp_path.glob(logs)).read_text()
 
 
+def on_rank(config, options, folder, teacher):
+    train(config, options, work_dir=folder, teacher=teacher, launcher='pytorch')
+
+
 def test_two_processes_give_the_losses_of_one(nyu_root, tmp_path, teacher):
+    heads = ('decode_head', 'auxiliary_head')
+    fixed = {f'model.student.model.{head}.dropout_ratio': 0.0 for head in heads}
+    fixed |= {f'model.student.model.{head}.loss_decode.avg_non_ignore': False for head in heads}
+
     def run(name, processes):
         config = write_config(
             tmp_path / f'{name}.py',
@@ -263,18 +266,12 @@ def test_two_processes_give_the_losses_of_one(nyu_root, tmp_path, teacher):
             custom_imports=PROBES,
             custom_hooks=[{'type': 'FreezeBatchNorm'}, {'type': 'Watch', 'path': str(tmp_path / name)}],
         )
-        heads = ('decode_head', 'auxiliary_head')
-        fixed = [f'model.student.model.{head}.dropout_ratio=0.0' for head in heads]
-        fixed += [f'model.student.model.{head}.loss_decode.avg_non_ignore=False' for head in heads]
-        command = [
-            *('tools/train.py', str(config), '--data-root', str(nyu_root), '--size', '32x24', '--epochs', '2'),
-            *('--batch-size', str(2 // processes), '--pretrained', 'none', '--workers', '0'),
-            *('--teacher', str(teacher), '--work-dir', str(tmp_path / f'run_{name}'), '--cfg-options', *fixed),
-        ]
-        launcher = ['-m', 'torch.distributed.run', '--nproc_per_node', '2', '--master_port', '29617']
+        options = tiny(nyu_root, epochs=2, batch_size=2 // processes, cfg_options=fixed)
+        folder = tmp_path / f'run_{name}'
         if processes > 1:
-            command = [*launcher, command[0], command[1], '--launcher', 'pytorch', *command[2:]]
-        subprocess.run([sys.executable, *command], check=True, env=pythonpath(), timeout=300)
+            on_two_processes(on_rank, tmp_path, config, options, folder, str(teacher))
+        else:
+            train(config, options, work_dir=folder, teacher=str(teacher))
         ranks = [read_watch(tmp_path / name, rank) for rank in range(processes)]
         return [
             {key: sum(part['losses'][key] for part in step) / processes for key in step[0]['losses'] if 'loss' in key}
@@ -282,6 +279,6 @@ def test_two_processes_give_the_losses_of_one(nyu_root, tmp_path, teacher):
         ]
 
     one, two = run('one', 1), run('two', 2)
-    assert len(one) == len(two)
+    assert len(one) == len(two) == 4
     for a, b in zip(one, two, strict=True):
         assert b == pytest.approx(a, rel=2e-4)

@@ -1,27 +1,24 @@
 """Whole jobs of the methods whose teacher trains too: both models are saved, scored, and trained by two processes."""
 
 import json
-import subprocess
-import sys
 
 import pytest
 import torch
 
+from fdkd.apis.options import RunOptions
 from fdkd.apis.test import test as score
 from fdkd.apis.train import train
 from fdkd.errors import ConfigError
 from tests.support.motions import write_configs, write_motions
-from tests.support.probes import pythonpath, read_watch
+from tests.support.probes import read_watch
+from tests.support.processes import on_two_processes
+
+pytestmark = pytest.mark.usefixtures('runs')
 
 
 @pytest.fixture
 def root(tmp_path):
     return write_motions(tmp_path / 'motions')
-
-
-@pytest.fixture(autouse=True)
-def runs(tmp_path, monkeypatch):
-    monkeypatch.setattr('fdkd.apis.train.WORK_DIRS', tmp_path / 'work_dirs')
 
 
 @pytest.mark.parametrize(('method', 'pretrained'), [('dml', False), ('c2kd', True)])
@@ -45,8 +42,12 @@ def test_a_teacher_for_a_method_that_trains_its_own_is_refused(root, tmp_path):
         train(write_configs(tmp_path, root, method='dml'), teacher='some.pth')
 
 
-@pytest.mark.parametrize(('method', 'port'), [('dml', '29631'), ('c2kd', '29632')])
-def test_two_processes_train_both_models_where_one_has_no_pair(method, port, root, tmp_path):
+def on_rank(config, folder):
+    train(config, RunOptions(batch_size=2), work_dir=folder, launcher='pytorch')
+
+
+@pytest.mark.parametrize('method', ['dml', 'c2kd'])
+def test_two_processes_train_both_models_where_one_has_no_pair(method, root, tmp_path):
     config = write_configs(tmp_path, root, method=method)
     if method == 'c2kd':
         train(tmp_path / 'imu.py', work_dir=tmp_path / 'teacher')
@@ -60,12 +61,7 @@ def test_two_processes_train_both_models_where_one_has_no_pair(method, port, roo
         )
     for number in range(0, 12, 2):  # batches of two with two pairs, one and none
         (root / 'imu' / f'c{number:02d}.npy').unlink()
-    command = [
-        *('-m', 'torch.distributed.run', '--nproc_per_node', '2', '--master_port', port),
-        *('tools/train.py', str(config), '--launcher', 'pytorch', '--batch-size', '2', '--workers', '0'),
-        *('--work-dir', str(tmp_path / 'run')),
-    ]
-    subprocess.run([sys.executable, *command], check=True, env=pythonpath(), timeout=300)
+    on_two_processes(on_rank, tmp_path, config, tmp_path / 'run')
     results = json.loads((tmp_path / 'run' / 'results.json').read_text())
     assert results.keys() >= {'student', 'teacher'}
     steps = [step['losses'] for rank in range(2) for step in read_watch(tmp_path / 'seen', rank)]

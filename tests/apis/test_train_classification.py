@@ -11,11 +11,7 @@ from fdkd.apis.train import train
 from fdkd.errors import CheckpointError, DataError
 from tests.support.motions import read_table, write_configs, write_motions, write_table
 
-
-@pytest.fixture(autouse=True)
-def runs(tmp_path, monkeypatch):
-    monkeypatch.setattr('fdkd.apis.train.WORK_DIRS', tmp_path / 'work_dirs')
-    return tmp_path / 'work_dirs'
+pytestmark = pytest.mark.usefixtures('runs')
 
 
 @pytest.fixture
@@ -67,8 +63,8 @@ def test_gaps_are_trained_around_and_counted(config, root, tmp_path):
     torch.save(untrained_teacher(), teacher)
     train(config, work_dir=tmp_path / 'run', teacher=str(teacher))
     log = log_of(tmp_path / 'run')
-    assert 'epoch 1: 2 of 12 samples had no imu' in log
-    assert 'epoch 1: 1 of 12 samples had no label' in log
+    assert 'epoch 1: 2 of the 12 samples read had no imu' in log
+    assert 'epoch 1: 1 of the 12 samples read had no label' in log
 
 
 def test_a_teacher_that_no_sample_can_hear_is_an_error(config, root, tmp_path):

@@ -47,9 +47,7 @@ def test_the_palette_is_the_bits_of_the_number():
 
 
 def test_a_missing_root_is_named_with_the_way_to_get_it(tmp_path):
-    with pytest.raises(
-        DataError, match=r'nowhere: no such folder. Convert the data with `python tools/prepare_data.py'
-    ):
+    with pytest.raises(DataError, match=r'nowhere: no such folder; convert it with `fdkd prepare nyu`'):
         NYUDepthV2(tmp_path / 'nowhere', 'train')
 
 

@@ -56,6 +56,13 @@ def drawn():
     return labels, scores / scores.sum(1, keepdims=True)
 
 
+def test_names_have_no_prefix_and_mmengine_does_not_warn_of_it(drawn, capsys):
+    labels, scores = drawn
+    _, found = evaluate([samples(labels, scores)])
+    assert list(found) == ['accuracy', 'macro_f1']
+    assert 'prefix' not in ''.join(capsys.readouterr())
+
+
 def test_equals_scikit_learn(drawn):
     labels, scores = drawn
     predicted = scores.argmax(1)

@@ -54,6 +54,16 @@ def frames():
     return truths, np.where(keep, truths, noise)
 
 
+def test_names_have_no_prefix_and_mmengine_does_not_warn_of_it(frames, capsys):
+    _, found = evaluate(*frames)
+    assert list(found) == ['mIoU', 'mAcc', 'aAcc']
+    assert 'prefix' not in ''.join(capsys.readouterr())
+    metric = SegmentationMetric(prefix='student')
+    metric.dataset_meta = {'classes': CLASSES}
+    metric.process({}, samples(*frames))
+    assert list(metric.evaluate(5)) == ['student/mIoU', 'student/mAcc', 'student/aAcc']
+
+
 def test_equals_the_confusion_matrix(frames):
     matrix = confusion(*frames, len(CLASSES))
     right, true, predicted = matrix.diagonal(), matrix.sum(1), matrix.sum(0)

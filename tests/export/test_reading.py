@@ -96,7 +96,7 @@ def test_files_of_others_are_refused(program, tmp_path):
     with pytest.raises(ExportError, match='a checkpoint of a training'):
         load(tmp_path / 'student.pth')
     write_program(program[1], {}, tmp_path / 'other.pt2')
-    with pytest.raises(ExportError, match=r'no student that tools/export\.py wrote'):
+    with pytest.raises(ExportError, match=r'no student that `fdkd export` wrote'):
         load(tmp_path / 'other.pt2', unsafe=True)
 
 
@@ -128,7 +128,7 @@ def test_metadata_made_by_hand_are_an_error_with_the_files_name(tmp_path, meta):
 @pytest.mark.parametrize('inputs', [3, [{}], [{'name': 'x', 'dtype': 'uint8', 'holds': '', 'shape': 4}]])
 def test_inputs_of_another_form_are_refused_when_the_file_is_read(program, tmp_path, inputs):
     write_program(program[1], {'inputs': inputs}, tmp_path / 'a.pt2')
-    with pytest.raises(ExportError, match=r'a\.pt2: damaged, or not what tools/export\.py writes'):
+    with pytest.raises(ExportError, match=r'a\.pt2: damaged, or not what `fdkd export` writes'):
         load(tmp_path / 'a.pt2', unsafe=True)
 
 

@@ -38,7 +38,7 @@ PROGRAMS = [
     Bad(
         'a module that is absent',
         written(PAIR, lambda old: old.replace(b'tests.robustness.bad.tiny', b'my_network'), *TRAIN),
-        ['cannot be read', 'my_network', 'PYTHONPATH'],
+        ["there is no module 'my_network'", 'PYTHONPATH'],
     ),
 ]  # fmt: skip
 SEVERAL = [
@@ -89,7 +89,7 @@ VALUES = [
     Bad('deviations of 0', config("data_preprocessor['modalities']['image'] = dict(mean=[1], std=[0])"),
         ['mean=[1], std=[0]', 'every std above 0']),
     Bad('other channels', config("image['backbone']['in_channels'] = 4"),
-        ['to have 4 channels, but got 3 channels', 'image (4, 1, 3, 16, 16)', 'set in_channels of the backbone']),
+        ['image: the data give [1, 3, 16, 16]', 'needs [4, H, W]', 'set in_channels=3 of the backbone']),
 ]  # fmt: skip
 RELATIONS = [
     Bad('other classes', config("model['student']['model']['num_classes'] = 7"),

@@ -75,7 +75,7 @@ TABLES = [
     Bad('an id twice', table(b'c03', b'c04'), ['1 ids stand more than once in a split: c04']),
     Bad('an id in two splits', table(b'c03', b'c13'), ['(train and test), which is a leak: c13']),
     Bad('an empty id', table(b'c03', b''), ['1 rows have an empty id']),
-    Bad('an unknown label', table(b'walk', b'wlak'), ["not among the 3 classes: 'wlak' (1 row); did you mean 'walk'?"]),
+    Bad('an unknown label', table(b'walk', b'wlak'), ["label 'wlak' is none of the 3 classes; did you mean 'walk'?"]),
     Bad('no test', table(b'test', b'train', -1, ('test', '{pair}', '{student}')), ['split test', 'the split is empty']),
     Bad('a class that training never shows', table(b',sit,train', b',run,train', -1, TRAIN),
         ['shows 1 of 3 classes: sit']),
@@ -99,9 +99,9 @@ ARRAYS = [
         ['120 of 120 values are not finite in float32']),
     Bad('one number', array(np.float32(3), CHECK), ['the shape is (), expected one value or more along a dimension']),
     Bad('no number', array(np.zeros((0, 20), np.float32)), ['imu/c03.npy: the shape is (0, 20), expected one value']),
-    Bad('one longer array', array(np.ones((6, 21), np.float32)), ['[(1, 6, 20), (1, 6, 21)]', 'c03']),
-    Bad('other channels throughout', arrays((3, 6, 20)), ['to have 1 channels, but got 3', 'imu (4, 3, 6, 20)']),
-    Bad('other dimensions throughout', arrays((20,)), ['does not take its input', 'imu (4, 20)']),
+    Bad('one longer array', array(np.ones((6, 21), np.float32)), ['c03 has (1, 6, 21), the other', ' have (1, 6, 20)']),
+    Bad('other channels throughout', arrays((3, 6, 20)), ['imu: the data give [3, 6, 20]', 'set in_channels=3']),
+    Bad('other dimensions throughout', arrays((20,)), ['imu: the data give vectors [20]', "type='VectorMLP'"]),
 ]  # fmt: skip
 PICTURES = [
     Bad('a cut picture', written('data/motions/image/c13.png', lambda data: data[:200], 'test', '{pair}', '{student}'),

@@ -130,7 +130,7 @@ PROCESSES = [
     Bad('too little memory in a worker', in_the_worker(raising(MemoryError)), ['too little memory', '--workers']),
 ]  # fmt: skip
 RANKS = [
-    Bad('no launcher', variables(), ['--launcher pytorch, but RANK is not set', 'tools/*.sh']),
+    Bad('no launcher', variables(), ['--launcher pytorch, but RANK is not set', 'docs/scaling.md']),
     Bad('no Slurm', variables(('train', '{imu}', '--launcher', 'slurm')), ['but SLURM_PROCID is not set']),
     Bad('no MPI', variables(('train', '{imu}', '--launcher', 'mpi')), ['but OMPI_COMM_WORLD_RANK is not set']),
     Bad('half a launcher', variables(RANK='0'), ["WORLD_SIZE='' in the environment, expected a whole number"]),

@@ -63,8 +63,11 @@ def test_a_student_is_trained_around_a_damaged_picture(config, root, tmp_path, c
     assert torch.load(folder / 'student.pth', weights_only=True)['meta']['skipped'] == 1
     path.write_bytes(whole)  # too late for the weights
     assert train(config, SKIP, work_dir=folder, teacher='untrained', resume=True)['skipped'] == said
-    train(config, replace(SKIP, on_error='raise'), work_dir=folder, teacher='untrained', resume=True)
+    raising = replace(SKIP, on_error='raise')
+    assert train(config, raising, work_dir=folder, teacher='untrained', resume=True)['skipped'] == said
+    assert json.loads((folder / 'results.json').read_text())['skipped'] == said
     assert torch.load(folder / 'student.pth', weights_only=True)['meta']['skipped'] == 1
+    assert 'skipped' not in train(config, replace(raising, epochs=1), work_dir=tmp_path / 'new', teacher='untrained')
 
 
 def test_a_damaged_file_of_the_teacher_costs_its_lesson_and_not_the_sample(config, root, tmp_path):

@@ -6,6 +6,8 @@ from typing import Any
 
 from prettytable import PrettyTable
 
+from fdkd.packaged import shown
+
 
 def side_by_side(results: dict[str, Any], heading: str, figure: str, totals: Mapping[str, str]) -> str:
     """The student beside its teacher: one row a class, then the figures of all classes together.
@@ -27,9 +29,8 @@ def side_by_side(results: dict[str, Any], heading: str, figure: str, totals: Map
     for metric, title in totals.items():
         drawn.add_row([title, *(_cell(results[name]['metrics'].get(metric, math.nan)) for name in models)])
     selection, samples = f'{results["selection"]} ({results["epoch"]})', results[models[0]]['samples']
-    drawn.title = (
-        f'{results["config"]}: {selection}, {samples:,} test samples, seed {results["seed"]}{_unread(results)}'
-    )
+    config = shown(results['config'])
+    drawn.title = f'{config}: {selection}, {samples:,} test samples, seed {results["seed"]}{_unread(results)}'
     return drawn.get_string()
 
 

@@ -45,4 +45,4 @@ def _kept(runner: Runner, finding: Finding, step: dict[str, Any] | None) -> str:
         path = save(runner, finding, step)
     except OSError as error:  # a full disk, say; what stopped the training matters more
         return f'The step could not be saved: {error}.'
-    return f'To repeat the step: python tools/replay.py {path}' if step else f'It is noted in {path}. {AGAIN}'
+    return f'To repeat the step: fdkd replay {path}' if step else f'It is noted in {path}. {AGAIN}'

@@ -33,7 +33,7 @@ def test_a_loss_stops_before_its_backward_pass_and_its_step_is_kept(tmp_path):
     assert all(torch.equal(after[name], before[name]) for name in before if name != 'seen')
     assert training.model.layer.weight.grad is None
     path, kept = saved(tmp_path)
-    assert str(error.value).endswith(f'To repeat the step: python tools/replay.py {path}')
+    assert str(error.value).endswith(f'To repeat the step: fdkd replay {path}')
     assert path.name == 'iter_2.pth'
     assert (kept['seed'], kept['config_hash'], kept['rank'], kept['world_size']) == (3, 'abc', 0, 1)
     assert kept['finding'].ids == ['1a', '1b']
