@@ -18,7 +18,14 @@ _LONGEST = 2**30
 def read_table(
     path: str | Path, columns: Sequence[str] | None = None, delimiter: str | None = None
 ) -> list[dict[str, str]]:
-    """The rows of a table in the file's order, each a value by column.
+    """The rows of a table in the file's order, each a value by column."""
+    return [row for _, row in read_lines(path, columns, delimiter)]
+
+
+def read_lines(
+    path: str | Path, columns: Sequence[str] | None = None, delimiter: str | None = None
+) -> list[tuple[int, dict[str, str]]]:
+    """The rows of a table in the file's order, each the line that it begins in, from 1, and a value by column.
 
     A byte-order mark, either kind of line end and blank lines are no part of a value. Bytes that are no UTF-8 become
     U+FFFD. Quotes enclose values except in tables with tabs, where tweets hold single quotes of their own.
@@ -59,7 +66,7 @@ def read_table(
                 f'{path}, line {line}: {len(row)} values, expected {len(columns)} ({", ".join(columns)}) '
                 f'with {_named(delimiter)} between them'
             )
-    return [dict(zip(columns, row, strict=True)) for _, row in rows]
+    return [(line, dict(zip(columns, row, strict=True))) for line, row in rows]
 
 
 def table_path(path: str | Path) -> Path:

@@ -1,12 +1,13 @@
 """What an annotation table lists: samples by id, split, label and group."""
 
 import hashlib
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from fdkd.datasets.annotations import read_table, table_path
+from fdkd.datasets.annotations import read_lines, table_path
 from fdkd.datasets.patterns import Pattern
 from fdkd.errors import DataError
 
@@ -20,6 +21,7 @@ class Entry(NamedTuple):
         label: Its class after merging, or an empty string where it has none.
         group: What it shares with other samples (a speaker, a video), or None.
         row: The table's values by column, with ``sample_id`` and ``split`` among them.
+        file, line: Where it stands; lines count from 1.
     """
 
     sample_id: str
@@ -27,6 +29,28 @@ class Entry(NamedTuple):
     label: str
     group: str | None
     row: dict[str, str]
+    file: str = ''
+    line: int = 0
+
+
+class ListingError(DataError):
+    """What is wrong with the samples that a table lists, all at once.
+
+    Args:
+        path: The table's file.
+        problems: A sentence each; those on the whole table are the same for each of its splits.
+    """
+
+    def __init__(self, path: str, problems: Sequence[str]) -> None:
+        super().__init__(path, problems)
+        self.path, self.problems = path, tuple(problems)
+
+    def __str__(self) -> str:
+        if len(self.problems) == 1:
+            return self.problems[0]
+        short = (re.sub(f'^{re.escape(self.path)}[:,] ', '', problem) for problem in self.problems)
+        lines = ''.join(f'\n  {number}. {problem}' for number, problem in enumerate(short, 1))
+        return f'{self.path}: {len(self.problems)} problems{lines}'
 
 
 @dataclass(frozen=True)
@@ -71,16 +95,16 @@ class Listing:
         return entries
 
     def _entries(self, path: str, split: str | None) -> list[Entry]:
-        rows = read_table(path, self.columns, self.delimiter)
-        self._check_columns(path, rows, split)
+        lines = read_lines(path, self.columns, self.delimiter)
+        self._check_columns(path, [row for _, row in lines[:1]], split)
         entries = []
-        for row in rows:
+        for line, row in lines:
             row.setdefault('split', row[self.split_column].strip() if split is None else split)
             row['sample_id'] = self.id.fill(row).strip()
             label = self.label.fill(row).strip()
             group = None if self.group is None else self.group.fill(row)
             where = row[self.split_column].strip() if split is None else split
-            entries.append(Entry(row['sample_id'], where, self.merge.get(label, label), group, row))
+            entries.append(Entry(row['sample_id'], where, self.merge.get(label, label), group, row, path, line))
         return entries
 
     def _check_columns(self, path: str, rows: list[dict[str, str]], split: str | None) -> None:

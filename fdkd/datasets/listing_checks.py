@@ -6,6 +6,9 @@ from collections.abc import Collection, Iterable, Sequence
 
 from fdkd.datasets.listing import Entry
 
+#: So many names, and labels that are no class, are named one by one.
+_SHOWN = 5
+
 
 def unknown_splits(entries: Iterable[Entry], splits: Collection[str]) -> list[str]:
     """One sentence if a row stands in none of ``splits``."""
@@ -16,14 +19,22 @@ def unknown_splits(entries: Iterable[Entry], splits: Collection[str]) -> list[st
 
 
 def unknown_labels(entries: Iterable[Entry], classes: Sequence[str]) -> list[str]:
-    """One sentence if a label is none of ``classes``."""
-    known = set(classes)
-    counts = Counter(entry.label for entry in entries if entry.label and entry.label not in known)
-    if not counts:
-        return []
-    near = difflib.get_close_matches(next(iter(counts)), classes, n=1)
-    hint = f'; did you mean {near[0]!r}?' if near else ''
-    return [f'labels are not among the {len(known)} classes: {_counted(counts)}{hint}']
+    """A sentence, with file and lines, for each label that is none of ``classes``; beyond five, one for all others."""
+    known, rows = set(classes), defaultdict(list)
+    for entry in entries:
+        if entry.label and entry.label not in known:
+            rows[entry.file, entry.label].append(f'{entry.line} ({entry.sample_id})')
+    problems = []
+    for (file, label), lines in list(rows.items())[:_SHOWN]:
+        near = difflib.get_close_matches(label, classes, n=1)
+        hint = f'; did you mean {near[0]!r}?' if near else ''
+        place = f'{"lines" if len(lines) > 1 else "line"} {shown(lines)}'
+        place += f' ({len(lines):,} rows in all)' if len(lines) > _SHOWN else ''
+        problems.append(f'{file}, {place}: label {label!r} is none of the {len(known)} classes{hint}')
+    if others := list(rows.items())[_SHOWN:]:
+        number, (file, _) = sum(len(lines) for _, lines in others), others[0][0]
+        problems.append(f'{file}: {len(others):,} more labels are none of the classes, in {number:,} rows')
+    return problems
 
 
 def repeated_ids(entries: Iterable[Entry]) -> list[str]:
@@ -58,7 +69,7 @@ def shared_groups(entries: Iterable[Entry]) -> tuple[int, int]:
 
 def shown(names: Sequence[str]) -> str:
     """The first five names."""
-    return ', '.join(names[:5]) + (', ...' if len(names) > 5 else '')
+    return ', '.join(names[:_SHOWN]) + (', ...' if len(names) > _SHOWN else '')
 
 
 def _counted(counts: Counter) -> str:

@@ -4,9 +4,10 @@ import os
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
+from fdkd.datasets.absent import no_folder
 from fdkd.datasets.base import MultimodalDataset
 from fdkd.datasets.folders import Folders
-from fdkd.datasets.listing import Entry, Listing, hold_out
+from fdkd.datasets.listing import Entry, Listing, ListingError, hold_out
 from fdkd.datasets.listing_checks import (
     repeated_ids,
     shared_groups,
@@ -67,7 +68,7 @@ class PairedDataset(MultimodalDataset):
     OFFICIAL: ClassVar[dict[str, int]] = {}
     #: What the groups are called.
     GROUPS: ClassVar[str] = 'groups'
-    #: Subcommand of ``tools/prepare_data.py`` that makes the folder.
+    #: Subcommand of ``fdkd prepare`` that makes the folder.
     PREPARE: ClassVar[str] = ''
 
     def __init__(
@@ -115,15 +116,15 @@ class PairedDataset(MultimodalDataset):
 
     def load_data_list(self) -> list[dict]:
         if not os.path.isdir(self.data_root):
-            how = f'convert the data with `python tools/prepare_data.py {self.PREPARE}`, or ' if self.PREPARE else ''
-            raise DataError(f'{self.data_root}: no such folder; {how}pass another with --data-root')
+            raise DataError(no_folder(self.data_root, self.PREPARE))
         patterns = {**self._paths, **self._texts}
         listing = Listing(**self._table, sources=[patterns[modality] for modality in self.modalities])
         everything = listing.read(self.split if self.split in self.splits else self.splits[0])
+        # on the whole table, whichever split is asked for: a mistake in the test rows is told before a training
         problems = [
-            *unknown_splits(everything, self.splits),
+            *(f'{listing.path}: {problem}' for problem in unknown_splits(everything, self.splits)),
             *unknown_labels(everything, self.classes),
-            *repeated_ids(everything),
+            *(f'{listing.path}: {problem}' for problem in repeated_ids(everything)),
         ]
         if self.validation:
             training = [entry for entry in everything if entry.split == self.splits[0]]
@@ -132,10 +133,10 @@ class PairedDataset(MultimodalDataset):
             everything = [e._replace(split='val') if e.sample_id in held else e for e in training] + rest
         entries = [entry for entry in everything if entry.split == self.split]
         samples, absent = self._samples(entries)
-        problems += self._problems(entries, samples, absent)
+        own = self._problems(entries, samples, absent)
+        problems += [f'{listing.path}, split {self.split}: {problem}' for problem in own]
         if problems:
-            lines = ''.join(f'\n  {number}. {problem}' for number, problem in enumerate(problems, 1))
-            raise DataError(f'{listing.path}, split {self.split}: {len(problems)} problems{lines}')
+            raise ListingError(listing.path, problems)
         self._count(everything, entries, samples, absent)
         return samples
 
@@ -201,7 +202,7 @@ class PairedDataset(MultimodalDataset):
             self.notices.append(f'{name}: {official:,} samples officially, {used + held:,} here{lost}')
         if missing:
             required_first = sorted(absent, key=self.optional.__contains__)
-            example = next(path for modality in required_first for path in absent[modality])
+            example = self._as_given(next(path for modality in required_first for path in absent[modality]))
             self.notices.append(
                 f'{name}: {missing:,} of {listed:,} samples left out for want of a file, for example {example}'
             )
@@ -214,6 +215,11 @@ class PairedDataset(MultimodalDataset):
         shared, groups = shared_groups(everything) if self._table['group'] else (0, 0)
         if shared:
             self.notices.append(f'{name}: {shared:,} of {groups:,} {self.GROUPS} stand in more than one split')
+
+    def _as_given(self, path: str) -> str:
+        """A path below the data set's folder as the config has it."""
+        inside = path.removeprefix(os.path.abspath(self.data_root) + os.sep)
+        return path if inside == path else os.path.join(self.data_root, inside)
 
     def _check_arguments(self, split: str, sources: Any, merge: dict[str, str], optional: Sequence[str]) -> None:
         name = type(self).__name__

@@ -1,1 +1,1 @@
-"""Reads every file of a data set once and says what is wrong with it; ``tools/check_data.py`` is its command line."""
+"""Reads every file of a data set once and says what is wrong with it; ``fdkd check-data`` is its command line."""

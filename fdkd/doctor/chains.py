@@ -52,7 +52,19 @@ def chain(pipeline: Sequence[Any], part: str) -> Chain | None:
     return Chain(part, steps[0], tuple(takewhile(lambda step: not is_random(step), steps[1:])))
 
 
+def is_whole(pipeline: Sequence[Any], found: Chain) -> bool:
+    """Whether the steps of a chain are all that may change its part before a sample is packed."""
+    if not all(isinstance(step, Mapping) for step in pipeline):
+        return False
+    steps = [step for step in uncached(pipeline) if not getattr(_kind(step), '__name__', '').startswith('Pack')]
+    return sum(_part(step) in (None, found.part) for step in steps) == 1 + len(found.rest)
+
+
+def _kind(step: Mapping[str, Any]) -> Any:
+    return step['type'] if inspect.isclass(step['type']) else TRANSFORMS.get(step['type'])
+
+
 def _part(step: Mapping[str, Any]) -> str | None:
-    kind = step['type'] if inspect.isclass(step['type']) else TRANSFORMS.get(step['type'])
+    kind = _kind(step)
     named = step.get('modality', getattr(kind, 'modality', None))
     return LABEL if named is None and getattr(kind, '__name__', '').startswith('Load') else named

@@ -25,7 +25,7 @@ class Finding(NamedTuple):
 
     Attributes:
         severity: One of :data:`SEVERITIES`.
-        split: Name of the split.
+        split: Name of the split; several that one mistake of their table keeps from being listed are joined by ``, ``.
         sample_id: The sample's id; empty where the finding is of the whole split.
         modality: The modality, or ``'label'``; several that read one file are joined by ``+``.
         file: Path of the file or folder; empty where there is none.

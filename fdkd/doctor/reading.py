@@ -26,6 +26,7 @@ class Reading(NamedTuple):
         bytes: Their number.
         shape: What samples of a modality usually share: height and width of an image, the shape of an array; ``None``
             for sound and text.
+        stacked: Shape of what a batch takes, where it takes arrays of one shape alone; else ``None``.
         remarks: What is wrong with it.
         look: What it says; ``None`` where it cannot be decoded, or nothing decodes it.
     """
@@ -35,6 +36,7 @@ class Reading(NamedTuple):
     content: bytes | None
     bytes: int
     shape: tuple[int, ...] | None
+    stacked: tuple[int, ...] | None
     remarks: list[Remark]
     look: Look | None
 
@@ -78,7 +80,7 @@ class Samples(Dataset):
         is_text = any(isinstance(chain.loader, Tokenize) for chain in chains)
         content, size = _content(source, is_text)
         remarks: dict[Remark, None] = {}
-        look = shape = None
+        look = shape = stacked = None
         for chain in chains:
             try:
                 results = chain.load(entry, self.parts)
@@ -93,13 +95,16 @@ class Samples(Dataset):
                     remarks[Remark('error', 'unreadable', _words(error, source))] = None
             if 'ori_shape' in results:
                 remarks |= dict.fromkeys(_misfit(chain.part, results['ori_shape'], aligned))
-            remarks |= dict.fromkeys(_finish(chain, results, source))
+            faults, value = _finish(chain, results, source)
+            remarks |= dict.fromkeys(faults)
+            if chain.part in self.split.stacked and not faults and self.split.needed <= set(entry['present']):
+                stacked = tuple(value.shape)
         found = [*(look.remarks if look else ()), *remarks]
         if any(remark.what == 'size' for remark in found):  # which says it already
             shape = None
         if chains and (look is None or look.constant):
             content = None
-        return Reading('+'.join(parts), '' if is_text else source, content, size, shape, found, look)
+        return Reading('+'.join(parts), '' if is_text else source, content, size, shape, stacked, found, look)
 
 
 def _content(source: str, is_text: bool) -> tuple[bytes | None, int]:
@@ -125,18 +130,20 @@ def _misfit(part: str, shape: tuple[int, ...], aligned: dict[str, tuple[int, ...
     return [Remark('error', 'size', f'{shape[1]}x{shape[0]} pixels, {first} has {expected[1]}x{expected[0]}')]
 
 
-def _finish(chain: Chain, results: dict[str, Any], source: str) -> list[Remark]:
-    """What the steps after the loader have to say."""
+def _finish(chain: Chain, results: dict[str, Any], source: str) -> tuple[list[Remark], Any]:
+    """What the steps after the loader have to say, and what they make of the part."""
     for step in chain.rest:
         try:
             results = step(results)
         except Exception as error:  # as above
-            return [Remark('error', 'unusable', f'{step_name(step)}: {_words(error, source)}')]
-    value = as_numbers(results.get(chain.part)) if chain.rest else None
+            return [Remark('error', 'unusable', f'{step_name(step)}: {_words(error, source)}')], None
+    result = results.get(chain.part)
+    value = as_numbers(result) if chain.rest else None
     if value is not None and value.dtype.kind == 'f' and not np.isfinite(value).all():
         bad = np.count_nonzero(~np.isfinite(value))
-        return [Remark('error', 'not finite', f'{bad} of {value.size} values behind {step_name(chain.rest[-1])}')]
-    return []
+        text = f'{bad} of {value.size} values behind {step_name(chain.rest[-1])}'
+        return [Remark('error', 'not finite', text)], result
+    return [], result
 
 
 def _words(error: Exception, source: str) -> str:

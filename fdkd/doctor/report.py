@@ -135,8 +135,9 @@ class Report:
         return table.get_string()
 
     def _verdict(self) -> str:
-        kinds = Counter((one.severity, one.what) for one in self.findings if one.severity != 'note')
-        listed = ', '.join(f'{what} {number}' for (_, what), number in kinds.most_common())
+        kinds = Counter(one.what for one in self.findings if one.severity != 'note')
+        kinds |= Counter(missing=sum(tally.missing for tally in self.tallies))  # many of a split are one note
+        listed = ', '.join(f'{what} {number}' for what, number in kinds.most_common())
         samples, files = (sum(getattr(tally, name) for tally in self.tallies) for name in ('samples', 'files'))
         numbers = {severity: self.count(severity) for severity in SEVERITIES}
         counts = ', '.join(f'{number:,} {severity}{"s" * (number != 1)}' for severity, number in numbers.items())

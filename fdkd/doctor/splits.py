@@ -2,17 +2,20 @@
 
 import inspect
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from mmengine.config import Config
 
 from fdkd.datasets.base import MultimodalDataset
+from fdkd.datasets.listing import ListingError
 from fdkd.datasets.paired import PairedDataset
-from fdkd.doctor.chains import LABEL, Chain, chain
+from fdkd.datasets.transforms import LoadArray
+from fdkd.doctor.chains import LABEL, Chain, chain, is_whole
 from fdkd.doctor.findings import Finding
 from fdkd.errors import ConfigError, DataError, FdkdError
-from fdkd.registry import DATASETS
+from fdkd.models.preprocessor import MultimodalPreprocessor
+from fdkd.registry import DATASETS, MODELS
 
 #: What a config says of how much of a data set is used, and how: the check reads all of it.
 _USE = (
@@ -30,6 +33,8 @@ class Split(NamedTuple):
         chains: How the config reads each modality, and ``'label'``; those that it does not read are not in it.
         required: What the config's own data set refuses to be without.
         limits: By modality what the data preprocessor takes: ``clip``, ``hole``.
+        stacked: Arrays that the config puts into batches as they come out of their chains, hence of one shape.
+        needed: What a sample must have to be in these batches.
     """
 
     name: str
@@ -37,6 +42,8 @@ class Split(NamedTuple):
     chains: dict[str, Chain]
     required: frozenset[str]
     limits: dict[str, Any]
+    stacked: frozenset[str] = frozenset()
+    needed: frozenset[str] = frozenset()
 
 
 def find_splits(cfg: Config) -> tuple[list[Split], list[Finding]]:
@@ -51,18 +58,37 @@ def find_splits(cfg: Config) -> tuple[list[Split], list[Finding]]:
     """
     limits = cfg.model.get('data_preprocessor', {}).get('modalities', {})
     found, others = {}, {}
-    for name, config in _named(cfg):
-        split, _ = found[name] = _split(name, config, limits, True)
+    for name, config, batched in _named(cfg):
+        split, findings = _split(name, config, limits, True)
+        if split and batched:
+            split = split._replace(**_stacking(config, split))
+        found[name] = split, findings
         others |= dict.fromkeys(_listed(split.dataset) if split else (), config)  # the last reads without augmentation
     for name, config in others.items():
         if name not in found:
             found[name] = _split(name, {**config, 'split': name}, limits, False)
     splits = [split for split, _ in found.values() if split]
-    return splits, [finding for _, findings in found.values() for finding in findings]
+    return splits, _merged(finding for _, findings in found.values() for finding in findings)
 
 
-def _named(cfg: Config) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Name and data set of each split, once; another data set with a split of the same name gets a name of its own."""
+def _merged(findings: Iterable[Finding]) -> list[Finding]:
+    """A mistake of a table that keeps several splits from being listed is one finding."""
+    merged: dict[Finding, Finding] = {}
+    for one in findings:
+        key = one._replace(severity='', split='') if one.what == 'listing' else one
+        first = merged.setdefault(key, one)
+        if first is not one:
+            merged[key] = first._replace(split=f'{first.split}, {one.split}')
+    return list(merged.values())
+
+
+def _named(cfg: Config) -> Iterator[tuple[str, dict[str, Any], bool]]:
+    """Name and data set of each split, once, and whether :class:`MultimodalPreprocessor` gets several samples at once.
+
+    Another data set with a split of the same name gets a name of its own.
+    """
+    kind = cfg.model.get('data_preprocessor', {}).get('type')
+    stacks = (MODELS.get(kind) if isinstance(kind, str) else kind) is MultimodalPreprocessor
     seen: dict[str, str] = {}
     for loader in ('train_dataloader', 'val_dataloader', 'test_dataloader'):
         if not cfg.get(loader):
@@ -74,7 +100,7 @@ def _named(cfg: Config) -> Iterator[tuple[str, dict[str, Any]]]:
             continue
         name = f'{name} of {loader}' if name in seen else name
         seen[name] = identity
-        yield name, config
+        yield name, config, stacks and cfg[loader].get('batch_size', 1) > 1
 
 
 def _whole(config: Mapping[str, Any]) -> dict[str, Any]:
@@ -92,8 +118,9 @@ def _split(
     try:
         dataset = _build(config)
     except DataError as error:
-        severity, lines = 'error' if named else 'warning', str(error).splitlines()
-        return None, [Finding(severity, name, '', '', '', 'listing', line.strip()) for line in lines]
+        severity = 'error' if named else 'warning'
+        problems = error.problems if isinstance(error, ListingError) else [str(error)]
+        return None, [Finding(severity, name, '', '', '', 'listing', problem) for problem in problems]
     required = _required(config, dataset) if named else frozenset()
     # gaps are told apart, sample by sample
     notices = [notice for notice in dataset.notices if ' samples have no ' not in notice]
@@ -112,6 +139,16 @@ def _split(
         except FdkdError as error:
             findings.append(Finding('error', name, '', part, '', 'no loader', str(error)))
     return Split(name, dataset, chains, required, dict(limits)), findings
+
+
+def _stacking(config: Mapping[str, Any], split: Split) -> dict[str, frozenset[str]]:
+    """``stacked`` and ``needed`` of a split whose samples come in batches; nothing where only some are used."""
+    if config.get('indices') is not None:
+        return {}
+    loaded = frozenset(config.get('modalities') or split.dataset.modalities)
+    arrays = {part for part in loaded if isinstance(getattr(split.chains.get(part), 'loader', None), LoadArray)}
+    stacked = frozenset(part for part in arrays if is_whole(config.get('pipeline', ()), split.chains[part]))
+    return {'stacked': stacked, 'needed': loaded - set(config.get('optional', ()))}
 
 
 def _build(config: Mapping[str, Any]) -> MultimodalDataset:

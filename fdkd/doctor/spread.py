@@ -38,14 +38,24 @@ class Spread:
         self._measures: dict[str, tuple[array, array]] = defaultdict(lambda: (array('d'), array('q')))
         self._samples: list[tuple[str, str]] = []
         self._by_shape: dict[tuple[int, ...], list[int]] = defaultdict(list)
+        self._by_stacked: dict[tuple[int, ...], list[int]] = defaultdict(list)
 
-    def add(self, sample_id: str, file: str, look: Look | None, shape: tuple[int, ...] | None) -> None:
-        """Counts one file."""
+    def add(
+        self,
+        sample_id: str,
+        file: str,
+        look: Look | None,
+        shape: tuple[int, ...] | None,
+        stacked: tuple[int, ...] | None = None,
+    ) -> None:
+        """Counts one file: what it says, its shape, and the shape that a batch takes if it takes one alone."""
         number = len(self._samples)
         self._samples.append((sample_id, file))
         if shape is not None:
             self.shapes[shape] += 1
             self._by_shape[shape].append(number)
+        if stacked is not None:
+            self._by_stacked[stacked].append(number)
         for what, (size, value) in look.marks.items() if look else ():
             self._marks[what].append(_Mark(size, sample_id, file, value))
         for name, value in look.measures.items() if look else ():
@@ -94,17 +104,27 @@ class Spread:
             yield from self._few_or_note('outlier', marks) if marks else ()
 
     def _odd_shapes(self) -> Iterator[Finding]:
-        if len(self.shapes) < 2:
+        """Few others are named one by one; where a batch cannot take them, many are one error."""
+        fatal = len(self._by_stacked) > 1
+        by_shape = self._by_stacked if fatal else self._by_shape
+        if len(by_shape) < 2:
             return
-        usual, count = self.shapes.most_common(1)[0]
-        others = sum(self.shapes.values()) - count
-        if others > min(few(len(self._samples)), count):
-            return
-        for shape in self.shapes:
-            for number in self._by_shape[shape] if shape != usual else ():
+        usual = max(by_shape, key=lambda shape: len(by_shape[shape]))
+        count = len(by_shape[usual])
+        others = [(shape, number) for shape, numbers in by_shape.items() if shape != usual for number in numbers]
+        severity, why = (
+            ('error', '; a batch takes one shape, and no step makes them equal') if fatal else ('warning', '')
+        )
+        if len(others) <= min(few(len(self._samples)), count):
+            for shape, number in others:
+                text = f'{shown(shape)}, {count} others have {shown(usual)}{why}'
                 sample_id, file = self._samples[number]
-                text = f'{shown(shape)}, {count} others have {shown(usual)}'
-                yield Finding('warning', self.split, sample_id, self.part, file, 'shape', text)
+                yield Finding(severity, self.split, sample_id, self.part, file, 'shape', text)
+        elif fatal:
+            shape, number = others[0]
+            text = f'{len(others)} of {count + len(others)} are not {shown(usual)}, the first is '
+            text += f'{self._samples[number][0]}: {shown(shape)}{why}'
+            yield Finding(severity, self.split, '', self.part, '', 'shape', text)
 
 
 def shown(shape: tuple[int, ...]) -> str:

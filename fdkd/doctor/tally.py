@@ -25,7 +25,7 @@ class Tally:
     """
 
     def __init__(self, split: Split) -> None:
-        self.name, self.required = split.name, split.required
+        self.name, self.required, self._gone = split.name, split.required, split.dataset.counts.get('missing', 0)
         self.parts = (*split.dataset.modalities, LABEL)
         self.classes = tuple(map(str, split.dataset.metainfo.get('classes') or ()))
         self.samples = self.files = self.bytes = 0
@@ -45,7 +45,7 @@ class Tally:
             self.files += bool(reading.file)
             self.bytes += reading.bytes
             spread = self.spreads.setdefault(reading.part, Spread(self.name, reading.part))
-            spread.add(sample.sample_id, reading.file, reading.look, reading.shape)
+            spread.add(sample.sample_id, reading.file, reading.look, reading.shape, reading.stacked)
             if reading.look is not None and reading.look.classes is not None:
                 self.pixels += reading.look.classes
                 self.with_class += reading.look.classes > 0
@@ -72,6 +72,11 @@ class Tally:
             text = f'{unseen.size} of {len(self.classes)} classes have no sample: {names}'
             found.append(Finding('warning', self.name, '', LABEL, '', 'class', text))
         return found + [finding for spread in self.spreads.values() for finding in spread.findings()]
+
+    @property
+    def missing(self) -> int:
+        """Gaps of all samples, each modality or label that one lacks, and the samples that have no file at all."""
+        return self._gone + sum(map(len, self._absent.values()))
 
     def imbalance(self) -> tuple[float, str, str] | None:
         """How many times the most frequent class outnumbers the rarest that occurs, and their names.

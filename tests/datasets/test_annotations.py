@@ -4,7 +4,7 @@ import gzip
 
 import pytest
 
-from fdkd.datasets.annotations import read_table, table_path
+from fdkd.datasets.annotations import read_lines, read_table, table_path
 from fdkd.errors import ConfigError, DataError
 
 ROWS = [{'id': 'a', 'label': 'dog'}, {'id': 'b', 'label': 'bird chirping, tweeting'}]
@@ -29,6 +29,11 @@ def test_forms_of_the_same_table(tmp_path, name, content):
     (tmp_path / f'packed_{name}.gz').write_bytes(gzip.compress(content))
     assert read_table(tmp_path / f'packed_{name}') == ROWS
     assert read_table(tmp_path / f'packed_{name}.gz') == ROWS
+
+
+def test_rows_come_with_the_line_that_they_begin_in(tmp_path):
+    (tmp_path / 'a.csv').write_bytes(b'id,label\n\na,"a dog\nand a cat"\nb,c\n')
+    assert [(line, row['id']) for line, row in read_lines(tmp_path / 'a.csv')] == [(3, 'a'), (5, 'b')]
 
 
 def test_a_table_without_header_and_with_another_delimiter(tmp_path):

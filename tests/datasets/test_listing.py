@@ -1,11 +1,12 @@
 """Reading listings with one file or one file a split, and the held-out part."""
 
+import pickle
 import random
 from collections import Counter
 
 import pytest
 
-from fdkd.datasets.listing import Entry, Listing, hold_out
+from fdkd.datasets.listing import Entry, Listing, ListingError, hold_out
 from fdkd.datasets.patterns import Pattern
 from fdkd.errors import DataError
 
@@ -19,6 +20,7 @@ def test_one_file_for_all_splits(table):
     root = table('all.csv', 'id label split', [['a', 'vehicle', 'train '], [' b', ' ', 'test']])
     entries = listing(root / 'all.csv', merge={'vehicle': 'damage'}, group=Pattern('{id:.1}', 'group')).read('test')
     assert [entry[:4] for entry in entries] == [('a', 'train', 'damage', 'a'), ('b', 'test', '', ' ')]
+    assert [entry[5:] for entry in entries] == [(str(root / 'all.csv'), 2), (str(root / 'all.csv'), 3)]
     assert entries[1].row == {'id': ' b', 'label': ' ', 'split': 'test', 'sample_id': 'b'}
 
 
@@ -52,6 +54,15 @@ def test_unknown_columns_are_said_at_once(table):
         "id='{id}' names id, but the columns are name, label; "
         "sources.audio='{sample_id}{path}' names path, but the columns are name, label"
     )
+
+
+def test_one_problem_is_one_sentence_and_several_are_a_list_that_names_the_file_once():
+    one, other = 'a.csv, line 2 (x): wrong', 'a.csv, split train: also wrong'
+    assert str(ListingError('a.csv', [one])) == one
+    several = ListingError('a.csv', [one, 'a.csv: wrong', other, 'b.csv: wrong'])
+    lines = ['1. line 2 (x): wrong', '2. wrong', '3. split train: also wrong', '4. b.csv: wrong']
+    assert str(several).split('\n  ') == ['a.csv: 4 problems', *lines]
+    assert str(pickle.loads(pickle.dumps(several))) == str(several)
 
 
 def entries_of(counts):

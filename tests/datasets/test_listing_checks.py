@@ -30,10 +30,29 @@ def test_unknown_splits():
     ]
 
 
-def test_unknown_labels():
+def test_unknown_labels_are_named_with_their_lines():
     rows = entries('a train anger g', 'b train happy g', 'c test happy g', 'd test sad g', 'e train - g')
+    rows = [entry._replace(file='t.csv', line=line) for line, entry in enumerate(rows, 2)]
     assert unknown_labels(rows, ('sad', 'angry')) == [
-        "labels are not among the 2 classes: 'anger' (1 row), 'happy' (2 rows); did you mean 'angry'?"
+        "t.csv, line 2 (a): label 'anger' is none of the 2 classes; did you mean 'angry'?",
+        "t.csv, lines 3 (b), 4 (c): label 'happy' is none of the 2 classes",
+    ]
+    rows[2] = rows[2]._replace(file='test.csv', line=7)  # a file for each split
+    assert unknown_labels(rows, ('sad', 'angry'))[1:] == [
+        "t.csv, line 3 (b): label 'happy' is none of the 2 classes",
+        "test.csv, line 7 (c): label 'happy' is none of the 2 classes",
+    ]
+
+
+def test_of_many_unknown_labels_and_rows_the_first_are_named():
+    rows = entries(*(f's{number} train x g' for number in range(6)))
+    rows = [entry._replace(file='t.csv', line=line) for line, entry in enumerate(rows, 2)]
+    place = 't.csv, lines 2 (s0), 3 (s1), 4 (s2), 5 (s3), 6 (s4), ... (6 rows in all)'
+    assert unknown_labels(rows, ('y',)) == [f"{place}: label 'x' is none of the 1 classes"]
+    rows = [rows[0]._replace(label=f'x{number}') for number in (0, 1, 2, 3, 4, 5, 6, 6)]
+    assert unknown_labels(rows, ('y',))[4:] == [
+        "t.csv, line 2 (s0): label 'x4' is none of the 1 classes",
+        't.csv: 2 more labels are none of the classes, in 3 rows',
     ]
 
 

@@ -100,7 +100,7 @@ def test_missing_files_are_an_error_that_shows_five(root):
     with pytest.raises(DataError) as caught:
         build(root)
     assert str(caught.value) == (
-        f'{root / "all.csv"}, split train: 1 problems\n  1. 5 files do not exist: '
+        f'{root / "all.csv"}, split train: 5 files do not exist: '
         + ', '.join(str(root / path) for path in ('audio/b.wav', *(f'frames/{name}' for name in 'abcd')))
     )
 
@@ -117,6 +117,13 @@ def test_missing_files_are_skipped_and_counted_on_request(root):
     ]
 
 
+def test_an_example_is_named_as_the_config_would(root, monkeypatch):
+    (root / 'audio' / 'b.wav').unlink()
+    monkeypatch.chdir(root.parent)
+    said = build(root.name, missing='skip', modalities=['audio']).notices[0]
+    assert said.endswith(f'for example {root.name}/audio/b.wav')
+
+
 def test_a_sample_may_lack_an_optional_modality(root):
     shutil.rmtree(root / 'frames' / 'b')
     dataset = build(root, optional=['visual'])
@@ -131,7 +138,7 @@ def test_a_sample_may_lack_an_optional_modality(root):
 
 def test_not_all_samples_may_lack_it(root):
     shutil.rmtree(root / 'frames')
-    with pytest.raises(DataError, match=rf'1\. no sample has visual: {root}/frames/a, .*/frames/d$'):
+    with pytest.raises(DataError, match=rf'no sample has visual: {root}/frames/a, .*/frames/d$'):
         build(root, optional=['visual'])
 
 
@@ -189,13 +196,14 @@ def test_all_problems_are_listed_at_once(table):
     with pytest.raises(DataError) as caught:
         build(root, sources={'audio': SOURCES['audio']})
     assert str(caught.value).split('\n  ') == [
-        f'{root / "all.csv"}, split train: 6 problems',
+        f'{root / "all.csv"}: 7 problems',
         "1. rows stand in splits other than train, test: 'val' (1 row); name all in splits",
-        "2. labels are not among the 2 classes: 'dig' (1 row), 'bird' (1 row); did you mean 'dog'?",
-        '3. 1 ids stand more than once in a split: a',
-        '4. 1 ids stand in more than one split (train and test), which is a leak: b',
-        f'5. 1 files do not exist: {root}/audio/e.wav',
-        '6. no training sample shows 1 of 2 classes: cat',
+        "2. line 2 (a): label 'dig' is none of the 2 classes; did you mean 'dog'?",
+        "3. line 6 (c): label 'bird' is none of the 2 classes",
+        '4. 1 ids stand more than once in a split: a',
+        '5. 1 ids stand in more than one split (train and test), which is a leak: b',
+        f'6. split train: 1 files do not exist: {root}/audio/e.wav',
+        '7. split train: no training sample shows 1 of 2 classes: cat',
     ]
 
 
@@ -210,7 +218,7 @@ def test_a_leak_between_files_is_found_from_either_side(table):
 def test_a_class_whose_files_are_all_missing_is_absent_from_training(root):
     (root / 'audio' / 'b.wav').unlink()
     (root / 'audio' / 'd.wav').unlink()
-    with pytest.raises(DataError, match=r'1 problems\n  1\. no training sample shows 1 of 2 classes: cat'):
+    with pytest.raises(DataError, match=r'split train: no training sample shows 1 of 2 classes: cat'):
         build(root, missing='skip')
     (root / 'audio' / 'e.wav').unlink()
     assert len(build(root, 'test', missing='skip')) == 1  # a test split may lack a class
@@ -219,7 +227,7 @@ def test_a_class_whose_files_are_all_missing_is_absent_from_training(root):
 @pytest.mark.parametrize(
     ('rows', 'message'),
     [
-        ([['a', 'dog', 'train']], 'split test: 1 problems\n  1. the split is empty'),
+        ([['a', 'dog', 'train']], 'split test: the split is empty'),
         ([['a', '', 'test']], 'none of the 1 samples can be used, they have no label'),
         ([['a', 'dog', 'test']], 'none of the 1 samples can be used, their files do not exist: .*/audio/a.wav, '),
     ],
@@ -280,7 +288,7 @@ def test_groups_in_several_splits_are_counted(table):
 
 def test_a_missing_root_is_named_with_the_way_to_get_it(tmp_path):
     arguments = {'annotations': 'all.csv', 'sources': SOURCES, 'classes': ('cat', 'dog')}
-    with pytest.raises(DataError, match=r'no: no such folder; convert .*prepare_data.py official`, or pass another'):
+    with pytest.raises(DataError, match=r'no: no such folder; convert it with `fdkd prepare official` .*, or pass'):
         Official(tmp_path / 'no', 'train', **arguments)
     with pytest.raises(DataError, match=r'no: no such folder; pass another with --data-root'):
         build(tmp_path / 'no')

@@ -1,8 +1,10 @@
 """Which splits are read, with all that a config leaves out, and what may be missing."""
 
+import numpy as np
 import pytest
 from mmengine.dataset import BaseDataset
 
+from fdkd.apis.check_data import examine
 from fdkd.datasets.base import MultimodalDataset
 from fdkd.doctor.splits import find_splits
 from fdkd.errors import ConfigError
@@ -67,13 +69,20 @@ def test_results_come_from_files_and_not_from_a_cache(clips, tmp_path):
 def test_a_list_that_cannot_be_used_is_an_error_of_its_split_with_every_problem(clips):
     write_rows(clips, [('a', 'cow', 'train'), *ROWS[1:], ROWS[1]])
     report = check(clips, CLIPS)
-    assert {one[:6] for one in report.findings} == {
-        ('error', 'train', '', '', '', 'listing'),
-        ('error', 'test', '', '', '', 'listing'),
-    }
-    text = ' '.join(one.value for one in report.findings)
-    assert "'cow'" in text
-    assert '1 ids stand more than once' in text
+    assert [one[:6] for one in report.findings] == [('error', 'train, test', '', '', '', 'listing')] * 2
+    assert [one.value for one in report.findings] == [
+        f"{clips / 'clips.csv'}, line 2 (a): label 'cow' is none of the 2 classes",
+        f'{clips / "clips.csv"}: 1 ids stand more than once in a split: b',
+    ]
+
+
+def test_a_mistake_of_one_split_keeps_no_other_from_being_read(clips):
+    write_rows(clips, [('a', 'cat', 'train'), ('c', 'cat', 'train'), *ROWS[4:]])
+    report = check(clips, CLIPS)
+    assert [(one.split, one.value.partition(': ')[2]) for one in report.findings] == [
+        ('train', 'no training sample shows 1 of 2 classes: dog')
+    ]
+    assert [tally.name for tally in report.tallies] == ['test']
 
 
 def test_a_split_that_nobody_trains_on_may_be_absent(nyu_root, clips):
@@ -104,6 +113,34 @@ def test_samples_without_any_file_are_counted(clips):
     report = check(clips, CLIPS)
     assert ('error', 'train', '', '', '', 'missing') in found(report)
     assert report.tallies[0].samples == 3
+
+
+def stacked(root, *named, preprocessor='MultimodalPreprocessor', batch_size=8, **changes):
+    """What batches take as it is, by split."""
+    cfg = config(root, CLIPS, named or ('train',), splits=named or ('train', 'test'), **changes)
+    cfg.model.data_preprocessor.type = preprocessor
+    cfg.train_dataloader.batch_size = batch_size
+    return {split.name: set(split.stacked) for split in find_splits(cfg)[0]}
+
+
+def test_arrays_that_a_batch_takes_as_they_are(clips):
+    *steps, pack = CLIPS['pipeline']
+    assert stacked(clips) == {'train': {'imu'}, 'test': set()}
+    for stranger in ({'type': 'mmseg.RandomFlip'}, lambda results: results):  # which name no modality
+        assert stacked(clips, pipeline=[*steps, stranger, pack])['train'] == set()
+    for only_one in ({'batch_size': 1}, {'indices': 3}, {'modalities': ['audio']}):
+        assert stacked(clips, **only_one)['train'] == set()
+    assert stacked(clips, preprocessor='SegDataPreProcessor')['train'] == set()
+
+
+def test_an_array_of_another_shape_is_an_error_where_the_config_uses_it(clips):
+    np.save(clips / 'imu' / 'b.npy', np.random.default_rng(9).normal(size=(3, 11)))
+    cfg = config(clips, CLIPS)
+    cfg.train_dataloader.batch_size, cfg.model.data_preprocessor.type = 4, 'MultimodalPreprocessor'
+    report = examine(cfg, 'config.py', str(clips), 0)
+    assert found(report) == {('error', 'train', 'b', 'imu', 'imu/b.npy', 'shape')}
+    (clips / 'audio' / 'b.wav').unlink()  # such a sample is in no batch
+    assert ('warning', 'train', 'b', 'imu', 'imu/b.npy', 'shape') in found(examine(cfg, 'config.py', str(clips), 0))
 
 
 def test_a_modality_that_no_step_reads_and_one_whose_step_cannot_be_built(clips, monkeypatch):

@@ -1,6 +1,7 @@
 """Few odd samples are named, many are one line, and what varies widely has no outliers."""
 
 import numpy as np
+import pytest
 
 from fdkd.doctor.looks import Look
 from fdkd.doctor.spread import Spread, shown
@@ -66,6 +67,20 @@ def test_every_odd_shape_is_named_wherever_it_stands():
     for number in range(1000):
         odd.add(f's{number}', '', None, (10, 8) if number < 8 else (6, 8))
     assert [finding.sample_id for finding in odd.findings()] == [f's{number}' for number in range(8)]
+
+
+@pytest.mark.parametrize(('number', 'ids'), [(1, ['s0']), (3, ['s0', 's1', 's2']), (4, [''])])
+def test_shapes_that_make_no_batch_are_errors(number, ids):
+    odd, padded = Spread('train', 'imu'), Spread('train', 'imu')
+    for place in range(40):
+        shape = (38 if place < number else 40,)
+        odd.add(f's{place}', '', None, shape, shape)
+        padded.add(f's{place}', '', None, shape, (40,))
+    findings = list(odd.findings())
+    assert [(one.severity, one.sample_id, one.what) for one in findings] == [('error', name, 'shape') for name in ids]
+    told = f'(38,), {40 - number} others have (40,)' if ids[0] else '4 of 40 are not (40,), the first is s0: (38,)'
+    assert findings[0].value == f'{told}; a batch takes one shape, and no step makes them equal'
+    assert {one.severity for one in padded.findings()} <= {'warning'}
 
 
 def test_shapes_for_people():

@@ -32,9 +32,12 @@ def test_allowed_gaps_are_named_where_they_are_few(clips, gone, severities):
     write_rows(clips, [(name, label, 'train') for name, label, _ in ROWS])
     for name in gone:
         (clips / 'imu' / f'{name}.npy').unlink()
-    findings = check(clips, CLIPS, ['train'], splits=['train'], optional=['imu']).findings
+    report = check(clips, CLIPS, ['train'], splits=['train'], optional=['imu'])
+    findings = report.findings
     assert [one.severity for one in findings] == severities
     assert {one.what for one in findings} == {'missing'}
+    assert report.tallies[0].missing == len(gone)
+    assert f'(missing {len(gone)})' in report.text()  # also where they are one note
     assert severities != ['note'] or findings[0].value == '4 of 6 samples have none, the first is a'
 
 
