@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from mmengine.structures import PixelData
 from mmseg.structures import SegDataSample
+from rich import get_console
 from rich.progress import track
 from torch import Generator, Tensor
 from torch.profiler import ProfilerActivity, profile
@@ -103,7 +104,8 @@ def time_interleaved(
     """
     seconds: dict[str, list[float]] = {name: [] for name in tasks}
     order = [name for repeat in interleaved(list(tasks), warmup + repeats, seed) for name in repeat]
-    for name in track(order, title, auto_refresh=False, transient=True):  # draws between the measurements alone
+    hidden = not get_console().is_interactive  # which rich would otherwise answer with an empty line
+    for name in track(order, title, auto_refresh=False, transient=True, disable=hidden):  # draws between them alone
         synchronise()
         start = time.perf_counter()
         tasks[name]()

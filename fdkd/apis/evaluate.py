@@ -9,11 +9,10 @@ from mmengine.dist import is_main_process
 from mmengine.evaluator import BaseMetric, Evaluator
 from mmengine.registry import DATASETS
 from mmengine.runner import Runner
-from rich.progress import track
 from torch.utils.data import DataLoader, Dataset
 
 from fdkd.algorithms import Algorithm, SingleModality
-from fdkd.printable import printable
+from fdkd.engine.console import bar_over, tell_once
 
 
 class Evaluation(NamedTuple):
@@ -48,7 +47,7 @@ def alone(model: torch.nn.Module, modality: str, like: Algorithm) -> Algorithm:
 def evaluate(algorithm: Algorithm, loader: DataLoader, evaluator: dict, title: str) -> Evaluation:
     """Predicts every sample of ``loader``, shared among the ranks, and scores the predictions.
 
-    What the data set has to say of itself (samples that are missing, for example) is printed first.
+    What the data set has to say of itself (samples that are missing, for example) is printed first, once in a process.
 
     Args:
         algorithm: What predicts, in evaluation mode afterwards.
@@ -56,13 +55,12 @@ def evaluate(algorithm: Algorithm, loader: DataLoader, evaluator: dict, title: s
         evaluator: Config of the metric.
         title: What the progress bar says.
     """
-    if is_main_process():
-        for notice in getattr(loader.dataset, 'notices', ()):
-            print(f'{title}: {printable(notice)}')
+    for notice in getattr(loader.dataset, 'notices', ()):
+        tell_once(notice)
     evaluation = Evaluator(evaluator)
     evaluation.dataset_meta = loader.dataset.metainfo
     algorithm.eval()
-    batches = track(loader, title, disable=not is_main_process(), transient=True)
+    batches = bar_over(loader, title)
     with torch.no_grad():
         for batch in batches:
             evaluation.process(data_samples=algorithm.test_step(batch), data_batch=batch)

@@ -1,7 +1,7 @@
 """Checks configs without data: everything is built, one training step is run, and all mistakes are listed at once.
 
-fdkd check configs/fdkd/nyu_rgb_from_depth.py
-fdkd check configs/fdkd/*.py --quick --json checked.json
+fdkd check fdkd/nyu_rgb_from_depth
+fdkd check mine/*.py --quick --json checked.json
 
 The exit status is 1 where a config has a mistake.
 """
@@ -17,7 +17,7 @@ from fdkd.apis.cli import add_run_options, run_options
 def parser(prog: str | None = None) -> argparse.ArgumentParser:
     """The arguments."""
     made = argparse.ArgumentParser(prog, description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    made.add_argument('configs', nargs='+', metavar='CONFIG', help='config file')
+    made.add_argument('configs', nargs='+', metavar='CONFIG', help='config: a file, or a name of `fdkd configs`')
     quick_help = 'small inputs, for a check of many configs; the estimated memory is then that of small inputs'
     made.add_argument('--quick', action='store_true', help=quick_help)
     made.add_argument('--json', metavar='FILE', help='write everything that was found')

@@ -1,6 +1,6 @@
 """Reads every file of a config's data set once and reports all that is wrong with it.
 
-fdkd check-data configs/fdkd/nyu_rgb_from_depth.py --csv findings.csv
+fdkd check-data fdkd/nyu_rgb_from_depth --csv findings.csv
 
 Exit status 1 if there are errors, 0 if there are warnings only.
 """
@@ -10,14 +10,13 @@ import sys
 from collections.abc import Sequence
 
 from fdkd.apis.check_data import check_data
-from fdkd.apis.cli import KeyValue, whole
-from fdkd.apis.options import RunOptions
+from fdkd.apis.cli import KeyValue, run_options, whole
 
 
 def parser(prog: str | None = None) -> argparse.ArgumentParser:
     """The arguments."""
     made = argparse.ArgumentParser(prog, description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    made.add_argument('config', help='config file')
+    made.add_argument('config', help='config: a file, or a name of `fdkd configs`')
     made.add_argument('--csv', metavar='FILE', help='write all findings there, a line each')
     made.add_argument('--json', metavar='FILE', help='write all findings and the numbers of each split there')
     made.add_argument('--show', type=whole, default=5, metavar='N', help='findings of each kind on screen (5)')
@@ -33,11 +32,8 @@ def parser(prog: str | None = None) -> argparse.ArgumentParser:
 def main(argv: Sequence[str] | None = None, prog: str | None = None) -> None:
     """Runs the command."""
     args = parser(prog).parse_args(argv)
-    options = RunOptions(
-        data_root=args.data_root, workers=args.workers, text_model=args.text_model, cfg_options=args.cfg_options
-    )
     try:
-        report = check_data(args.config, options, args.csv, args.json, args.show)
+        report = check_data(args.config, run_options(args), args.csv, args.json, args.show)
     except KeyboardInterrupt:
         print('error: interrupted, nothing was written', file=sys.stderr)
         sys.exit(130)

@@ -11,7 +11,10 @@ from collections.abc import Sequence
 from fnmatch import fnmatch
 from pathlib import Path
 
-from fdkd.packaged import config_names, home, near_config, summary
+from fdkd.packaged import broken_link, config_names, home, near_config, summary
+
+#: Said before the whole list, on stderr, so that the list can be piped.
+HEADING = 'METHOD/PAIR and what it is; `fdkd train NAME` trains one. Begin with demo/, which needs no data of others.\n'
 
 
 def parser(prog: str | None = None) -> argparse.ArgumentParser:
@@ -33,6 +36,8 @@ def main(argv: Sequence[str] | None = None, prog: str | None = None) -> None:
     if not named:
         near = near_config(args.pattern)
         sys.exit(f'error: {args.pattern}: no config is called so' + (f'; did you mean {near}?' if near else ''))
+    if not args.pattern:
+        print(HEADING, file=sys.stderr)
     width = max(map(len, named)) + 2
     for name in named:
         print(f'{name:<{width}}{summary(name)}')
@@ -42,7 +47,8 @@ def _copy(folder: Path) -> None:
     try:
         shutil.copytree(home() / 'configs', folder, ignore=shutil.ignore_patterns('__pycache__'))
     except FileExistsError:
-        sys.exit(f'error: --copy {folder}: exists already, expected the name of a new folder')
+        why = broken_link(folder) or 'exists already, expected the name of a new folder'
+        sys.exit(f'error: --copy {folder}: {why}')
     except OSError as error:
         sys.exit(f'error: --copy {folder}: {error}')
     print(f'{folder}: {len(config_names())} configs and their bases')

@@ -1,6 +1,6 @@
 """Writes a trained student, alone, to one file that needs no fdkd, and compares it with what it was made from.
 
-fdkd export configs/fdkd/nyu_rgb_from_depth.py work_dirs/fdkd/nyu_rgb_from_depth/student.pth --format onnx
+fdkd export fdkd/nyu_rgb_from_depth work_dirs/fdkd/nyu_rgb_from_depth/student.pth --format onnx
 """
 
 import argparse
@@ -14,7 +14,7 @@ from fdkd.export.writing import SUFFIXES
 def parser(prog: str | None = None) -> argparse.ArgumentParser:
     """The arguments."""
     made = argparse.ArgumentParser(prog, description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    made.add_argument('config', help='config file')
+    made.add_argument('config', help='config: a file, or a name of `fdkd configs`')
     made.add_argument('checkpoint', help='student.pth or a full checkpoint')
     made.add_argument(
         '--format', required=True, choices=list(SUFFIXES),

@@ -1,6 +1,6 @@
 """Asks a trained student about images, depth maps, sound, texts or videos, and writes what it says.
 
-fdkd infer configs/fdkd/nyu_rgb_from_depth.py work_dirs/fdkd/nyu_rgb_from_depth/student.pth photos --out seen
+fdkd infer fdkd/nyu_rgb_from_depth work_dirs/fdkd/nyu_rgb_from_depth/student.pth photos --out seen
 """
 
 import argparse
@@ -17,7 +17,9 @@ from fdkd.printable import printable
 def parser(prog: str | None = None) -> argparse.ArgumentParser:
     """The arguments."""
     made = argparse.ArgumentParser(prog, description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    made.add_argument('model', metavar='CONFIG CHECKPOINT | EXPORT', help='config file and student.pth, or an export')
+    made.add_argument(
+        'model', metavar='CONFIG CHECKPOINT | EXPORT', help='config (file or name) and student.pth, or an export'
+    )
     made.add_argument('inputs', nargs='+', metavar='INPUT', help='files, folders, texts or webcam:0')
     made.add_argument('--out', required=True, metavar='FOLDER', help='folder for what is written')
     made.add_argument('--batch-size', type=positive, default=8, metavar='N', help='inputs computed together (8)')
@@ -67,7 +69,7 @@ def main(argv: Sequence[str] | None = None, prog: str | None = None) -> None:
         leave_out=args.leave_out,
         unsafe=args.unsafe_checkpoint,
     )
-    print(f'{student.task} from {student.modality}: {", ".join(student.steps)}')
+    print(f'{student.task} from {student.modality}: {", ".join(student.steps[:-1])}')  # the last one packs
     done = student.write(
         inputs,
         args.out,

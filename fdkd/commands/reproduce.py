@@ -1,6 +1,10 @@
 """Makes a table or figure of the paper: runs what is missing, resumes what was cut off, writes what there is.
 
+fdkd reproduce fig4
 fdkd reproduce table1 --data grid --seeds 0 1 2 --methods feat fdkd --jobs 2
+
+fig4 needs nothing; the others need their data sets, and docs/reproduce.md says where these are from. The exit status
+is 1 where runs failed, were stopped or are blocked, also in a dry run.
 """
 
 import argparse
@@ -9,8 +13,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from fdkd.apis.cli import parse_size, positive, whole
-from fdkd.apis.options import RunOptions
+from fdkd.apis.cli import parse_size, positive, run_options, whole
 from fdkd.apis.reproduce import Reproduction
 from fdkd.packaged import home
 from fdkd.reproduce.exhibits import EXHIBITS, GROUPS
@@ -47,18 +50,13 @@ def main(argv: Sequence[str] | None = None, prog: str | None = None) -> None:
     """Runs the command."""
     args = parser(prog).parse_args(argv)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # ends the runs as well
-    options = RunOptions(
-        data_root=args.data_root, size=args.size, batch_size=args.batch_size, pretrained=args.pretrained,
-        text_model=args.text_model, amp=args.amp, workers=args.workers,
-        cache_teacher=args.cache_teacher,
-    )  # fmt: skip
-    prepared = Reproduction(
-        args.what, args.data, args.seeds, args.out, home(), args.methods, options, args.budget
-    ).prepare()
+    asked = args.what, args.data, args.seeds, args.out, home(), args.methods, run_options(args), args.budget
+    prepared = Reproduction(*asked).prepare()
     if args.dry_run:
         print(prepared.list_runs(args.jobs))
-        return
-    failed = prepared.run(args.jobs)
-    prepared.tables()
+        failed = {}
+    else:
+        failed = prepared.run(args.jobs)
+        prepared.tables()
     if lacking := prepared.shortfall(failed):
         sys.exit(lacking)

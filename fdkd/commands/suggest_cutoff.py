@@ -1,6 +1,6 @@
 """Compares a pair's trained models by frequency band and suggests the cutoff of FD-CMKD's decoupler.
 
-fdkd suggest-cutoff configs/fdkd/grid_visual_from_audio.py \\
+fdkd suggest-cutoff fdkd/grid_visual_from_audio \\
     work_dirs/unimodal/grid_visual/student.pth work_dirs/unimodal/grid_clean_audio/student.pth
 
 Reads training data, or with --split val the validation data of a data set that has some: a cutoff is a setting, and
@@ -10,15 +10,14 @@ nothing is tuned on test data.
 import argparse
 from collections.abc import Sequence
 
-from fdkd.apis.cli import parse_size, positive, whole
+from fdkd.apis.cli import parse_size, positive, run_options, whole
 from fdkd.apis.cutoff import cutoff
-from fdkd.apis.options import RunOptions
 
 
 def parser(prog: str | None = None) -> argparse.ArgumentParser:
     """The arguments."""
     made = argparse.ArgumentParser(prog, description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    made.add_argument('config', help='config file of the pair')
+    made.add_argument('config', help='config of the pair: a file, or a name of `fdkd configs`')
     made.add_argument('student', help="checkpoint of the student's modality")
     made.add_argument('teacher', help='checkpoint of the teacher')
     made.add_argument('--split', choices=('train', 'val'), default='train', help='which data (train)')
@@ -39,7 +38,7 @@ def main(argv: Sequence[str] | None = None, prog: str | None = None) -> None:
         args.config,
         args.student,
         args.teacher,
-        RunOptions(data_root=args.data_root, size=args.size, workers=args.workers, text_model=args.text_model),
+        run_options(args),
         split=args.split,
         bands=args.bands,
         out=args.out,

@@ -1,6 +1,6 @@
 """Scores a trained student on the test set, from its modality alone.
 
-fdkd test configs/fdkd/nyu_rgb_from_depth.py work_dirs/fdkd/nyu_rgb_from_depth/student.pth
+fdkd test fdkd/nyu_rgb_from_depth work_dirs/fdkd/nyu_rgb_from_depth/student.pth
 """
 
 import argparse
@@ -13,7 +13,7 @@ from fdkd.apis.test import test
 def parser(prog: str | None = None) -> argparse.ArgumentParser:
     """The arguments."""
     made = argparse.ArgumentParser(prog, description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    made.add_argument('config', help='config file')
+    made.add_argument('config', help='config: a file, or a name of `fdkd configs`')
     made.add_argument('checkpoint', help='student.pth or a full checkpoint')
     add_run_options(made, training=False)
     return made

@@ -1,6 +1,7 @@
 """Trains a config, its teacher first where none is trained yet.
 
-fdkd train configs/fdkd/nyu_rgb_from_depth.py
+fdkd train demo/digits_image_from_audio
+fdkd train fdkd/nyu_rgb_from_depth --epochs 5
 """
 
 import argparse
@@ -13,7 +14,7 @@ from fdkd.apis.train import train
 def parser(prog: str | None = None) -> argparse.ArgumentParser:
     """The arguments."""
     made = argparse.ArgumentParser(prog, description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    made.add_argument('config', help='config file')
+    made.add_argument('config', help='config: a file, or a name of `fdkd configs`')
     teacher_help = "use this teacher instead of training one; 'untrained' has random weights, as a control"
     made.add_argument('--teacher', metavar='CHECKPOINT|untrained', help=teacher_help)
     made.add_argument('--resume', action='store_true', help='continue from the newest checkpoint in the work dir')

@@ -61,7 +61,7 @@ class Report:
 
 def _table(rows: Sequence[Row]) -> str:
     eager, names = rows[0], list(rows[0].metrics)
-    table = PrettyTable(['', 'latency (ms)', 'ratio', 'size (MB)', 'max |diff.|', 'same class (%)', *names])
+    table = PrettyTable(['', 'latency (ms)', 'ratio', 'size (MB)', 'max. diff.', 'same class (%)', *names])
     table.align, table.align[''] = 'r', 'l'
     for row in rows:
         same = ['', ''] if row is eager else [f'{row.difference:.1e}', f'{100 * row.share:.2f}']

@@ -129,10 +129,10 @@ def write_table(answers: Iterator[Answered], out: Path, classes: Sequence[str]) 
 
 
 def _shown(rows: list[list[str]]) -> str:
-    table = PrettyTable(['name', 'time (s)', 'label', 'probability (%)'])
-    table.align, table.align['time (s)'], table.align['probability (%)'] = 'l', 'r', 'r'
+    table = PrettyTable(['name', 'time (s)', 'label', 'probability'])
+    table.align, table.align['time (s)'], table.align['probability'] = 'l', 'r', 'r'
     for name, _, time, label, probability, *_ in rows[:SHOWN]:
-        table.add_row([printable(name), time, printable(label), f'{100 * float(probability):.1f}'])
+        table.add_row([printable(name), time, printable(label), f'{float(probability):.3f}'])
     if not any(row[2] for row in rows):
         table.del_column('time (s)')
     more = len(rows) - SHOWN

@@ -7,6 +7,7 @@ from datetime import timedelta
 from itertools import groupby
 from typing import Any
 
+from fdkd.packaged import shown
 from fdkd.report.charts import Chart, Series, line_chart
 from fdkd.report.run import MODELS, Run
 
@@ -92,7 +93,7 @@ def _columns(runs: Sequence[Run]) -> list[Column]:
         Column('commit', list(map(_commit, results))),
         Column('device', words('device')),
         Column('wall time', [_duration(found.get('seconds')) for found in results], True),
-        Column('config', words('config')),
+        Column('config', [Cell(_config(found.get('config'))) for found in results]),
     ]
 
 
@@ -129,6 +130,10 @@ def _commit(results: dict[str, Any]) -> Cell:
     if commit is None:
         return Cell(NONE)
     return Cell(f'{str(commit)[:7]}{", modified" if results.get("modified") else ""}', title=str(commit))
+
+
+def _config(path: object) -> str:
+    return shown(path) if isinstance(path, str) else NONE
 
 
 def _text(value: object) -> str:

@@ -9,14 +9,8 @@ from fdkd.commands import check
 
 
 @pytest.mark.parametrize('mistakes', [[], ['wrong']])
-def test_arguments_reach_the_check_and_mistakes_the_exit_status(monkeypatch, mistakes):
-    calls = []
-
-    def called(*args, **kwargs):
-        calls.append((args, kwargs))
-        return [Findings('a.py'), Findings('b.py', mistakes)]
-
-    monkeypatch.setattr(check, 'check_configs', called)
+def test_arguments_reach_the_check_and_mistakes_the_exit_status(calls_of, mistakes):
+    calls = calls_of(check, 'check_configs', [Findings('a.py'), Findings('b.py', mistakes)])
     options = ['--quick', '--json', 'out.json', '--size', '64x48', '--cfg-options', 'model.x=1']
     if mistakes:
         with pytest.raises(SystemExit) as stopped:

@@ -10,26 +10,23 @@ from fdkd.doctor.report import Report
 
 
 @pytest.fixture
-def run(monkeypatch):
+def run(calls_of):
     """A function that runs the command with a report of these severities, and returns the exit status and the call."""
 
     def call(arguments, *severities):
-        calls = []
         findings = [Finding(severity, 'train', 'a', 'rgb', '', 'range', '') for severity in severities]
-        monkeypatch.setattr(
-            check_data, 'check_data', lambda *given: calls.append(given) or Report('', '', findings, [], 0.0)
-        )
+        calls = calls_of(check_data, 'check_data', Report('', '', findings, [], 0.0))
         with pytest.raises(SystemExit) as caught:
             guarded(lambda: check_data.main(arguments))
-        return int(caught.value.code), calls[0]
+        return int(caught.value.code), calls[0][0]
 
     return call
 
 
 def test_arguments_reach_the_check(run):
     arguments = ['a.py', '--csv', 'f.csv', '--json', 'f.json', '--show', '2', '--data-root', 'd', '--workers', '0']
-    _, given = run([*arguments, '--cfg-options', 'randomness.seed=1'])
-    options = RunOptions(data_root='d', workers=0, cfg_options={'randomness.seed': 1})
+    _, given = run([*arguments, '--text-model', 'bert', '--cfg-options', 'randomness.seed=1'])
+    options = RunOptions(data_root='d', workers=0, text_model='bert', cfg_options={'randomness.seed': 1})
     assert given == ('a.py', options, 'f.csv', 'f.json', 2)
 
 

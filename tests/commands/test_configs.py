@@ -2,7 +2,7 @@
 
 import pytest
 
-from fdkd.commands.configs import main
+from fdkd.commands.configs import HEADING, main
 from fdkd.packaged import config_names
 from tests.conftest import REPOSITORY
 
@@ -17,14 +17,18 @@ from tests.conftest import REPOSITORY
 )
 def test_patterns(pattern, first, count, capsys):
     main([pattern])
-    lines = capsys.readouterr().out.splitlines()
+    printed = capsys.readouterr()
+    assert printed.err == ''
+    lines = printed.out.splitlines()
     assert lines[0].split()[0] == first
     assert len(lines) == count
 
 
 def test_all_with_what_they_say(capsys):
     main([])
-    lines = capsys.readouterr().out.splitlines()
+    printed = capsys.readouterr()
+    assert printed.err == HEADING + '\n'
+    lines = printed.out.splitlines()
     assert [line.split()[0] for line in lines] == config_names()
     assert 'demo/digits_image' in {line.partition('  ')[0] for line in lines}
     assert any(
@@ -45,4 +49,11 @@ def test_copies_bases_too_and_overwrites_nothing(tmp_path, monkeypatch, capsys):
     there = (path for path in (REPOSITORY / 'configs').rglob('*') if path.is_file() and '__pycache__' not in path.parts)
     assert copied == {path.relative_to(REPOSITORY).as_posix() for path in there}
     with pytest.raises(SystemExit, match='error: --copy configs: exists already'):
+        main(['--copy', 'configs'])
+
+
+def test_a_link_in_the_place_of_the_copy_that_leads_nowhere(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / 'configs').symlink_to('gone')
+    with pytest.raises(SystemExit, match='error: --copy configs: configs is a link to gone, which is not there'):
         main(['--copy', 'configs'])

@@ -8,9 +8,9 @@ import sys
 
 import pytest
 
-import fdkd
 from fdkd import commands
-from fdkd.commands import COMMANDS, main, module_of, versions
+from fdkd.commands import COMMANDS, main, module_of
+from fdkd.commands.configs import HEADING
 from fdkd.errors import DataError
 from tests.conftest import REPOSITORY
 
@@ -30,13 +30,13 @@ def test_what_loads_no_torch(words):
     assert run.stdout.splitlines()[-1] == '0 []', run.stderr
 
 
-@pytest.mark.parametrize('words', [['--help'], ['configs']])
-def test_nobody_reads_to_the_end(words):
+@pytest.mark.parametrize(('words', 'said'), [(['--help'], ''), (['configs'], f'{HEADING}\n')])
+def test_nobody_reads_to_the_end(words, said):
     read, write = os.pipe()
     os.close(read)
     run = subprocess.run([sys.executable, '-m', 'fdkd', *words], stdout=write, stderr=subprocess.PIPE, cwd=REPOSITORY)
     os.close(write)
-    assert (run.returncode, run.stderr) == (141, b'')
+    assert (run.returncode, run.stderr) == (141, said.encode())
 
 
 def test_help_names_every_command(capsys):
@@ -63,19 +63,6 @@ def test_an_unknown_command(word, told, capsys):
     captured = capsys.readouterr()
     assert captured.out == ''
     assert f'fdkd: error: no command {word!r}; {told}' in captured.err
-
-
-def test_version_says_what_is_installed_and_what_is_not(monkeypatch, capsys):
-    monkeypatch.setattr(versions, 'STACK', ('numpy', 'no-such-package'))
-    monkeypatch.setattr(versions, 'commit', lambda: {'commit': '0123456789', 'modified': True})
-    assert main(['--version']) == 0
-    first, python, numpy, none = capsys.readouterr().out.splitlines()
-    assert first == f'fdkd {fdkd.__version__} (commit 0123456, modified)'
-    assert python == 'python {}.{}.{}'.format(*sys.version_info[:3])
-    assert re.fullmatch(r'numpy \d+\..*', numpy)
-    assert none == 'no-such-package is not installed'
-    monkeypatch.setattr(versions, 'commit', lambda: {'commit': None, 'modified': None})
-    assert versions.versions().splitlines()[0] == f'fdkd {fdkd.__version__}'
 
 
 def test_arguments_and_failures_of_a_command(monkeypatch):

@@ -4,11 +4,14 @@ import multiprocessing
 import os
 import signal
 import time
+from pathlib import Path
 
 import pytest
 
 from fdkd.apis.cli import guarded
+from fdkd.apis.options import RunOptions
 from fdkd.commands import reproduce
+from fdkd.errors import ConfigError
 from tests.support.motions import write_motions
 from tests.support.repository import write_repository
 
@@ -58,6 +61,28 @@ def test_arguments_that_cannot_be_read(call, capsys, arguments, message):
     assert message in capsys.readouterr().err
 
 
+def test_options_reach_every_run(call, monkeypatch):
+    asked = []
+
+    def stop(*given):
+        asked.append(given)
+        raise ConfigError('enough')
+
+    monkeypatch.setattr(reproduce, 'Reproduction', stop)
+    words = ['--data-root', 'd', '--size', '64x48', '--batch-size', '2', '--pretrained', 'none', '--text-model', 'bert']
+    words += ['--amp', '--workers', '0', '--cache-teacher-in', 'c', '--seeds', '0', '7', '--budget', '0.5']
+    for more in ([], words):
+        with pytest.raises(SystemExit, match='error: enough'):
+            call('table1', *more)
+    options = RunOptions(
+        data_root='d', size=(64, 48), batch_size=2, pretrained='none', text_model='bert', amp=True, workers=0,
+        cache_teacher='c',
+    )  # fmt: skip
+    out = Path('reproduction')
+    assert asked[0] == (['table1'], ['grid'], None, out, reproduce.home(), None, RunOptions(), 1.0)
+    assert asked[1] == (['table1'], ['grid'], [0, 7], out, reproduce.home(), None, options, 0.5)
+
+
 def test_a_mistake_is_one_message(call):
     with pytest.raises(SystemExit) as stopped:
         call('table1', '--data', 'tiy')
@@ -71,6 +96,18 @@ def test_a_dry_run_lists_and_writes_nothing(place, call, capsys):
     assert 'feat-tiny_image_from_imu-seed7-' in printed
     assert '| 3      |' in printed
     assert not (place / 'reproduction').exists()
+
+
+@pytest.mark.parametrize('dry', [['--dry-run'], []])
+def test_blocked_runs_are_listed_and_are_the_exit_status(place, call, capsys, dry):
+    write_repository(place, place / 'nowhere', data='gone')
+    with pytest.raises(SystemExit) as stopped:
+        call('table1', '--data', 'gone', '--seeds', '0', '--methods', 'feat', *dry)
+    assert stopped.value.code == 'of 3 runs, 3 blocked: the same command tries them again'
+    printed = capsys.readouterr().out
+    assert 'blocked: 3 runs, for example configs/unimodal/gone_image.py: ' in printed
+    assert f'{place / "nowhere"}: no such folder' in printed
+    assert ('feat-gone_image_from_imu-seed0' in printed) == bool(dry)
 
 
 def test_failures_are_the_exit_status_and_tables_are_written_all_the_same(place, call):

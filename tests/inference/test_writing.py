@@ -99,7 +99,7 @@ def test_the_table(tmp_path):
         ['a', 'a.jpg', '', 'wall', '0.700000', 'floor', '0.200000', 'bed', '0.100000'],
         ['film', 'film.mp4', '0.500', 'floor', '0.700000', 'bed', '0.200000', 'wall', '0.100000'],
     ]
-    assert '| film |    0.500 | floor |            70.0 |' in shown
+    assert '| film |    0.500 | floor |       0.700 |' in shown
     assert 'time' not in write_table(classes(STILL), tmp_path, CLASSES)[1]
 
 

@@ -1,10 +1,11 @@
-"""A fixture that several tests share."""
+"""Fixtures that several tests share."""
 
 import json
 
 import pytest
 
 from tests.report.work_dirs import results, train_line, write_log, write_picture
+from tests.support.browser import browser as browser
 
 
 @pytest.fixture

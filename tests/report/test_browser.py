@@ -1,33 +1,12 @@
 """The page in a browser: headless Chromium, where it is installed."""
 
-import shutil
-
 import pytest
 
 from fdkd.report import report
 from tests.report.work_dirs import HOSTILE, HOSTILES, results, scores, write_told
 
-webdriver = pytest.importorskip('selenium.webdriver')
-CHROMIUM = shutil.which('chromium') or shutil.which('google-chrome')
-CHROMEDRIVER = shutil.which('chromedriver')
-
 #: How many pixels the page is wider than the screen.
 OVERFLOW = 'const e = document.documentElement; return e.scrollWidth - e.clientWidth'
-
-pytestmark = pytest.mark.skipif(not (CHROMIUM and CHROMEDRIVER), reason='chromium and chromedriver are not installed')
-
-
-@pytest.fixture(scope='module')
-def browser():
-    """Chromium without a window."""
-    options = webdriver.ChromeOptions()
-    options.binary_location = CHROMIUM
-    options.set_capability('goog:loggingPrefs', {'browser': 'ALL'})
-    for argument in ('--headless=new', '--no-sandbox', '--disable-dev-shm-usage', '--window-size=1280,900'):
-        options.add_argument(argument)
-    driver = webdriver.Chrome(options, webdriver.ChromeService(CHROMEDRIVER))
-    yield driver
-    driver.quit()
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 import pytest
 
+from fdkd.packaged import home
 from fdkd.report.run import read_run
 from fdkd.report.summary import headline, tables, validation_charts
 from tests.report.work_dirs import results, train_line, write_log
@@ -34,6 +35,12 @@ def test_columns(make_run):
     time = table.columns[-2]
     assert [cell.value for cell in time.cells] == [3725.4, None]
     assert time.numeric
+
+
+def test_a_config_that_came_with_fdkd_is_called_by_its_name(make_run):
+    config = str(home() / 'configs' / 'demo' / 'digits_image.py')
+    [table] = tables([read_run(make_run('a', results=results(config=config)))])
+    assert cells(table)['', 'config'] == ['configs/demo/digits_image.py']
 
 
 def test_what_no_run_recorded_is_named(make_run):
