@@ -11,6 +11,7 @@ import torch
 from mmengine.registry import init_default_scope
 
 from fdkd.engine.console import import_quietly
+from tests.support.memory import remember
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 REAL_NYU = REPOSITORY.parent / 'shared' / 'data' / 'nyu_depth_v2'
@@ -23,6 +24,7 @@ def fdkd_scope():
     gc.freeze()  # MMEngine collects garbage for each data set, which need not go through all that was imported
     init_default_scope('fdkd')
     torch.set_num_threads(1)
+    remember()
     yield
     gc.unfreeze()
 

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.browser import browser as browser
+
 REPOSITORY = Path(__file__).resolve().parents[2]
 
 

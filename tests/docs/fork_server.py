@@ -3,7 +3,7 @@
 ``python fork_server.py REQUESTS ANSWERS`` reads requests from the first FIFO and writes each program's exit status to
 the second. :data:`CLIENT` makes ``python`` and ``fdkd`` of a shell send them: the folder, the caller's three streams
 (Linux: ``/proc/PID/fd/N``), the number of arguments and these, and the environment. Programs start as from a command
-line: as ``__main__``, with the script's folder first on the path.
+line: as ``__main__``, with the script's folder first on the path; the installed command ``fdkd`` has no such folder.
 """
 
 import os
@@ -11,6 +11,7 @@ import runpy
 import sys
 import traceback
 
+from fdkd.commands import main as fdkd
 from fdkd.engine.console import import_quietly
 
 #: What training, checking and testing import in any case.
@@ -25,7 +26,7 @@ python() {
     read -r status < "$FORK_ANSWERS"
     return "$status"
 }
-fdkd() { python -m fdkd "$@"; }
+fdkd() { python fdkd "$@"; }
 """
 
 
@@ -78,11 +79,10 @@ def run(argv: list[str], cwd: str, env: dict[str, str], streams: list[str]) -> i
 def _as_main(argv: list[str]) -> None:
     if argv[0] == '-':
         argv = ['-c', sys.stdin.read()]
-    if argv[0] == '-m':
-        sys.argv = argv[1:]
-        sys.path.insert(0, os.getcwd())
-        runpy.run_module(argv[1], run_name='__main__', alter_sys=True)
-    elif argv[0] == '-c':
+    if argv[0] == 'fdkd':
+        sys.argv = argv
+        sys.exit(fdkd())
+    if argv[0] == '-c':
         sys.argv = ['-c', *argv[2:]]
         sys.path.insert(0, os.getcwd())
         exec(compile(argv[1], '<string>', 'exec'), {'__name__': '__main__'})

@@ -1,8 +1,8 @@
 """Every code block of the documentation runs as it stands, or says why it is not run.
 
 A page is one session: a shell block goes on where the one before it ended, a Python block sees the names of those
-before it, and ``title="FILE"`` writes a file. It starts in a folder that is empty (where the page speaks of ``$FDKD``)
-or looks like the repository's.
+before it, and ``title="FILE"`` writes a file. It starts in an empty folder with fdkd installed; pages for users of a
+checkout start in a folder like the repository's.
 """
 
 import os
@@ -19,6 +19,8 @@ from tests.docs.fork_server import CLIENT
 REPOSITORY = Path(__file__).resolve().parents[2]
 PAGES = [REPOSITORY / 'README.md', *sorted((REPOSITORY / 'docs').rglob('*.md'))]
 RUNNABLE = [page for page in PAGES if any(block.language in RUN and not block.reason for block in blocks(page))]
+#: Pages for users of a checkout.
+IN_A_CHECKOUT = ('README.md', 'docs/reproduce.md')
 #: Seconds that a block may take before it counts as hanging.
 LIMIT = 300
 #: How many blocks may say that they are not run: real data, days of training, many GPUs.
@@ -32,11 +34,11 @@ def name(page: Path) -> str:
 
 @pytest.fixture(scope='module')
 def server(tmp_path_factory):
-    """Environment of a shell whose ``python`` is a fork of one interpreter."""
+    """Environment of a shell whose ``python`` and ``fdkd`` are forks of one interpreter."""
     folder = tmp_path_factory.mktemp('fork_server')
     environment = {
         **{key: value for key, value in os.environ.items() if not key.startswith('PYTEST')},
-        **{'FDKD': str(REPOSITORY), 'OMP_NUM_THREADS': '1', 'MPLBACKEND': 'agg', 'HF_HUB_OFFLINE': '1'},
+        **{'OMP_NUM_THREADS': '1', 'MPLBACKEND': 'agg', 'HF_HUB_OFFLINE': '1'},
         **{'FORK_REQUESTS': str(folder / 'requests'), 'FORK_ANSWERS': str(folder / 'answers')},
     }
     for variable in ('FORK_REQUESTS', 'FORK_ANSWERS'):
@@ -90,7 +92,7 @@ class Session:
 def test_the_page_runs(page, server, tmp_path):
     folder = tmp_path / 'folder'
     folder.mkdir()
-    if '$FDKD' not in page.read_text():
+    if name(page) in IN_A_CHECKOUT:
         shutil.copytree(REPOSITORY / 'configs', folder / 'configs')
         for part in ('tools', 'docs', 'fdkd'):
             (folder / part).symlink_to(REPOSITORY / part)
@@ -144,6 +146,7 @@ def test_a_block_that_fails_is_seen(server, tmp_path):
         *(0, "KEPT ['-C', 'A']\n"),
     )
     assert status('bash', 'PYTHONPATH=.. python -c "import kept; print(kept.VALUE)"') == (0, '3\n')
+    assert status('bash', 'fdkd no-such-command')[0] == 2
     assert status('python', 'x = 2\n')[0] == 0
     assert status('python', 'assert x == 2\nprint(x)\n') == (0, '2\n')
     assert status('bash', 'python -c "raise SystemExit(3)"; echo reached')[0] == 3

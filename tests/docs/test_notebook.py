@@ -1,7 +1,6 @@
 """The first tour runs from its first cell to its last, and is committed without output."""
 
 import os
-import shutil
 
 import pytest
 
@@ -26,12 +25,10 @@ def test_its_links_lead_somewhere():
 
 
 def test_it_runs(tmp_path, monkeypatch):
-    shutil.copytree(REPOSITORY / 'configs', tmp_path / 'configs')
-    monkeypatch.setenv('FDKD', str(tmp_path))
     monkeypatch.setenv('OMP_NUM_THREADS', '1')
     monkeypatch.setenv('PYTHONPATH', os.pathsep.join([str(REPOSITORY), os.environ.get('PYTHONPATH', '')]))
     notebook = nbformat.read(NOTEBOOK, as_version=4)
-    nbclient.NotebookClient(notebook, timeout=300, kernel_name='python3').execute(cwd=str(NOTEBOOK.parent))
+    nbclient.NotebookClient(notebook, timeout=300, kernel_name='python3').execute(cwd=str(tmp_path))
     outputs = [output for cell in notebook.cells if cell.cell_type == 'code' for output in cell.outputs]
     pictures = [output for output in outputs if 'image/png' in output.get('data', {})]
     assert len(pictures) == 3

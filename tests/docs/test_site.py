@@ -2,15 +2,12 @@
 
 import json
 import re
-import shutil
 
 import numpy as np
 import pytest
 
 from tests.docs.conftest import REPOSITORY
 
-CHROMIUM = shutil.which('chromium') or shutil.which('google-chrome')
-CHROMEDRIVER = shutil.which('chromedriver')
 #: Pages whose widths are looked at: a start, a generated one, the widest tables, the longest names.
 LOOKED_AT = (
     'index',
@@ -89,22 +86,6 @@ def test_formulas_are_drawn_and_roles_are_links(site):
 def test_nothing_is_loaded_from_elsewhere(site):
     for path in [*site.rglob('*.html'), *site.rglob('*.css')]:
         assert not FETCHED.search(path.read_text()), path
-
-
-@pytest.fixture(scope='module')
-def browser(site):
-    """Chromium without a window."""
-    if not (CHROMIUM and CHROMEDRIVER):
-        pytest.skip('chromium and chromedriver are not installed')
-    webdriver = pytest.importorskip('selenium.webdriver')
-    options = webdriver.ChromeOptions()
-    options.binary_location = CHROMIUM
-    options.set_capability('goog:loggingPrefs', {'browser': 'ALL'})
-    for argument in ('--headless=new', '--no-sandbox', '--disable-dev-shm-usage', '--window-size=1280,900'):
-        options.add_argument(argument)
-    driver = webdriver.Chrome(options, webdriver.ChromeService(CHROMEDRIVER))
-    yield driver
-    driver.quit()
 
 
 @pytest.mark.parametrize('width', [390, 1280])
