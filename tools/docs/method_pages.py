@@ -77,7 +77,7 @@ def _configs(method: str) -> Iterator[str]:
     example = next((path for path in files if path.stem == 'nyu_rgb_from_depth'), files[0])
     yield f'An experiment joins it with a pair of modalities, here `{example.relative_to(ROOT)}`:'
     yield _listing(example)
-    yield f'```bash\npython tools/train.py {example.relative_to(ROOT)}\n```'
+    yield f'```bash\nfdkd train {method}/{example.stem}\n```'
     yield 'There are: ' + ', '.join(f'`{path.stem}`' for path in files) + '.'
 
 
