@@ -28,8 +28,7 @@ def import_own(cfg: Config, files: Sequence[Path]) -> None:
     The folder is appended to ``sys.path`` and stays there, for processes that load data and for modules that import
     their neighbours. Appended, it shadows neither the standard library nor an installed package: where one of these
     has the name of a module beside the config, it is the one imported, and a line says so; where one has the name of
-    its package, an error says so. Folders without a module
-    that is named are left alone.
+    its package, an error says so. Folders without a module that is named are left alone.
 
     ``cfg.imported_from`` keeps the folders that had them, so that the copy of the config in a run's work dir finds
     the modules again.
@@ -84,7 +83,7 @@ def _imported_from(cfg: Config, source: str) -> Sequence[str]:
     folders = cfg.get('imported_from', [])
     if not (isinstance(folders, (list, tuple)) and all(isinstance(folder, str) for folder in folders)):
         raise ConfigError(f"{source}: imported_from={folders!r}, expected a list of folders, such as ['modules']")
-    return folders
+    return [os.path.abspath(folder) for folder in folders]
 
 
 def _home(name: str, folders: Sequence[str]) -> str | None:

@@ -100,9 +100,12 @@ class Listing:
         entries = []
         for line, row in lines:
             row.setdefault('split', row[self.split_column].strip() if split is None else split)
-            row['sample_id'] = self.id.fill(row).strip()
-            label = self.label.fill(row).strip()
-            group = None if self.group is None else self.group.fill(row)
+            try:
+                row['sample_id'] = self.id.fill(row).strip()
+                label = self.label.fill(row).strip()
+                group = None if self.group is None else self.group.fill(row)
+            except DataError as error:
+                raise DataError(f'{path}, line {line}: {error}') from error
             where = row[self.split_column].strip() if split is None else split
             entries.append(Entry(row['sample_id'], where, self.merge.get(label, label), group, row, path, line))
         return entries

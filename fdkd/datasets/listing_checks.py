@@ -32,8 +32,8 @@ def unknown_labels(entries: Iterable[Entry], classes: Sequence[str]) -> list[str
         place += f' ({len(lines):,} rows in all)' if len(lines) > _SHOWN else ''
         problems.append(f'{file}, {place}: label {label!r} is none of the {len(known)} classes{hint}')
     if others := list(rows.items())[_SHOWN:]:
-        number, (file, _) = sum(len(lines) for _, lines in others), others[0][0]
-        problems.append(f'{file}: {len(others):,} more labels are none of the classes, in {number:,} rows')
+        number, files = sum(len(lines) for _, lines in others), dict.fromkeys(file for (file, _), _ in others)
+        problems.append(f'{", ".join(files)}: {len(others):,} more labels are none of the classes, in {number:,} rows')
     return problems
 
 

@@ -74,17 +74,17 @@ class DistillationTerms(nn.Module):
         loss = DISTILL_LOSSES.get(config['type'])
         taken = inspect.signature(loss).parameters
         known = {key: facts(key, self.taps[name]) for key in FACTS if key in taken and key not in config}
+        if any(isinstance(value, list) for value in known.values()):
+            self._expect_lists(name, loss)
+        for connector in self.connectors[name]:
+            if 'student_channels' in known and hasattr(connector, 'out_channels'):
+                known['student_channels'] = connector.out_channels
         unknown = [key for key, value in known.items() if value is None and taken[key].default is taken[key].empty]
         if unknown:
             raise LossError(
                 f'the loss {name!r} ({config["type"]}) needs {", ".join(unknown)}, which the models do not tell at '
                 f'{self.taps[name]!r}: state it in its config'
             )
-        if any(isinstance(value, list) for value in known.values()):
-            self._expect_lists(name, loss)
-        for connector in self.connectors[name]:
-            if 'student_channels' in known and hasattr(connector, 'out_channels'):
-                known['student_channels'] = connector.out_channels
         self.losses[name] = DISTILL_LOSSES.build(
             {key: value for key, value in known.items() if value is not None} | config
         )

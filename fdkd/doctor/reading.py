@@ -98,7 +98,7 @@ class Samples(Dataset):
             faults, value = _finish(chain, results, source)
             remarks |= dict.fromkeys(faults)
             if chain.part in self.split.stacked and not faults and self.split.needed <= set(entry['present']):
-                stacked = tuple(value.shape)
+                stacked = None if value is None else tuple(np.shape(value))
         found = [*(look.remarks if look else ()), *remarks]
         if any(remark.what == 'size' for remark in found):  # which says it already
             shape = None
@@ -137,6 +137,8 @@ def _finish(chain: Chain, results: dict[str, Any], source: str) -> tuple[list[Re
             results = step(results)
         except Exception as error:  # as above
             return [Remark('error', 'unusable', f'{step_name(step)}: {_words(error, source)}')], None
+        if results is None:
+            return [Remark('error', 'unusable', f'{step_name(step)}: drops the sample')], None
     result = results.get(chain.part)
     value = as_numbers(result) if chain.rest else None
     if value is not None and value.dtype.kind == 'f' and not np.isfinite(value).all():

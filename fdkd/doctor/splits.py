@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from mmengine.config import Config
 
 from fdkd.datasets.base import MultimodalDataset
+from fdkd.datasets.collate import collate_pairs
 from fdkd.datasets.listing import ListingError
 from fdkd.datasets.paired import PairedDataset
 from fdkd.datasets.transforms import LoadArray
@@ -83,12 +84,10 @@ def _merged(findings: Iterable[Finding]) -> list[Finding]:
 
 
 def _named(cfg: Config) -> Iterator[tuple[str, dict[str, Any], bool]]:
-    """Name and data set of each split, once, and whether :class:`MultimodalPreprocessor` gets several samples at once.
+    """Name and data set of each split, once, and whether fdkd itself makes batches of several of its samples.
 
     Another data set with a split of the same name gets a name of its own.
     """
-    kind = cfg.model.get('data_preprocessor', {}).get('type')
-    stacks = (MODELS.get(kind) if isinstance(kind, str) else kind) is MultimodalPreprocessor
     seen: dict[str, str] = {}
     for loader in ('train_dataloader', 'val_dataloader', 'test_dataloader'):
         if not cfg.get(loader):
@@ -100,7 +99,17 @@ def _named(cfg: Config) -> Iterator[tuple[str, dict[str, Any], bool]]:
             continue
         name = f'{name} of {loader}' if name in seen else name
         seen[name] = identity
-        yield name, config, stacks and cfg[loader].get('batch_size', 1) > 1
+        yield name, config, _stacks(cfg, cfg[loader])
+
+
+def _stacks(cfg: Config, loader: Mapping[str, Any]) -> bool:
+    """Whether several samples of a loader become one batch, by nothing but fdkd's own means."""
+    kind, collate = cfg.model.get('data_preprocessor', {}).get('type'), loader.get('collate_fn')
+    collate = collate.get('type') if isinstance(collate, Mapping) else collate
+    own = (MODELS.get(kind) if isinstance(kind, str) else kind) is not MultimodalPreprocessor
+    if own or collate not in (None, 'fdkd.collate_pairs', 'collate_pairs', collate_pairs):
+        return False
+    return loader.get('batch_size', 1) > 1
 
 
 def _whole(config: Mapping[str, Any]) -> dict[str, Any]:
@@ -147,8 +156,9 @@ def _stacking(config: Mapping[str, Any], split: Split) -> dict[str, frozenset[st
         return {}
     loaded = frozenset(config.get('modalities') or split.dataset.modalities)
     arrays = {part for part in loaded if isinstance(getattr(split.chains.get(part), 'loader', None), LoadArray)}
+    arrays = {part for part in arrays if not split.limits.get(part, {}).get('tokens')}  # which are padded
     stacked = frozenset(part for part in arrays if is_whole(config.get('pipeline', ()), split.chains[part]))
-    return {'stacked': stacked, 'needed': loaded - set(config.get('optional', ()))}
+    return {'stacked': stacked, 'needed': (loaded | {LABEL}) - set(config.get('optional', ()))}
 
 
 def _build(config: Mapping[str, Any]) -> MultimodalDataset:

@@ -69,7 +69,7 @@ def misfit(network: nn.Module, modality: str, inputs: Tensor, error: Exception) 
     part = 'model' if own is None else 'backbone'
     if axes and len(shape) == 1:
         advice = f"use a backbone for vectors (type='VectorMLP', in_channels={shape[0]})"
-    elif axes and len(shape) < len(expected):
+    elif axes and x.ndim != len(expected) + 1:
         advice = f'use a {part} for inputs of {len(shape)} dimensions'
     else:
         width = x.shape[-len(expected)]

@@ -71,6 +71,12 @@ def test_what_a_loss_requires_is_filled_in_or_named():
             super().__init__()
             self.told = num_classes, channels
 
+    @DISTILL_LOSSES.register_module(name='WideLoss', force=True)
+    class WideLoss(torch.nn.Module):
+        def __init__(self, student_channels):
+            super().__init__()
+            self.told = student_channels
+
     try:
         told = {'type': 'ToldLoss', 'on': 'feat'}
         assert DistillationTerms({'a': told}, facts).losses['a'].told == (5, 8)
@@ -81,8 +87,12 @@ def test_what_a_loss_requires_is_filled_in_or_named():
             DistillationTerms({'a': dict(told, on='logits')}, facts)
         with pytest.raises(LossError, match='needs num_classes, channels, which the models do not tell'):
             DistillationTerms({'a': told})
+        connector = {'type': 'Projection', 'in_channels': 6, 'out_channels': 4}  # which tells what no model does
+        wide = {'type': 'WideLoss', 'on': 'logits', 'connector': connector}
+        assert DistillationTerms({'a': wide}, facts).losses['a'].told == 4
     finally:
         DISTILL_LOSSES.module_dict.pop('ToldLoss')
+        DISTILL_LOSSES.module_dict.pop('WideLoss')
 
 
 @pytest.mark.parametrize('known', [facts, lambda key, tap: [8, 8]])

@@ -8,9 +8,11 @@ import pytest
 import soundfile
 from PIL import Image
 
+from fdkd.apis.check_data import examine
 from fdkd.datasets.transforms import Tokenize
+from fdkd.datasets.transforms.modality import ModalityTransform
 from fdkd.registry import TRANSFORMS
-from tests.doctor.conftest import CLIPS, ROOMS, ROWS, check, found, write_frame, write_rows, write_wave
+from tests.doctor.conftest import CLIPS, ROOMS, ROWS, check, config, found, write_frame, write_rows, write_wave
 
 SOUND = 'audio+noisy'
 
@@ -206,6 +208,44 @@ def test_a_step_that_refuses_a_sample_is_named(clips):
     assert {one.what for one in errors} == {'unusable'}
     assert [one.sample_id for one in errors] == list('abcdef')
     assert errors[0].value.startswith('Spectrogram: ')
+
+
+@TRANSFORMS.register_module(name='Drop')
+class Drop(ModalityTransform):
+    """Drops every sample."""
+
+    def transform(self, results):
+        return None
+
+    def apply(self, value, sample_id): ...
+
+
+@TRANSFORMS.register_module(name='AsList')
+class AsList(ModalityTransform):
+    """Makes lists of arrays, which packing takes as well."""
+
+    def apply(self, value, sample_id):
+        return value.tolist()
+
+
+def pipeline_of(step):
+    load, pack = {'type': 'LoadArray', 'modality': 'imu'}, {'type': 'PackClassification'}
+    return {'pipeline': [load, {'type': step, 'modality': 'imu'}, pack], 'modalities': ['imu']}
+
+
+def test_a_step_that_drops_a_sample_is_named(clips):
+    findings = check(clips, CLIPS, **pipeline_of('Drop')).findings
+    assert [one.value for one in findings if one.what == 'unusable'] == 6 * ['Drop: drops the sample']
+
+
+def test_what_a_step_leaves_need_be_no_array(clips):
+    np.save(clips / 'imu' / 'b.npy', np.random.default_rng(9).normal(size=(3, 11)))
+    cfg = config(clips, CLIPS, **pipeline_of('AsList'))
+    cfg.train_dataloader.batch_size, cfg.model.data_preprocessor.type = 4, 'MultimodalPreprocessor'
+    findings = examine(cfg, 'config.py', str(clips), 0).findings
+    [odd] = [one for one in findings if one.what == 'shape']
+    assert (odd.severity, odd.sample_id) == ('error', 'b')
+    assert odd.value.startswith('(1, 3, 11), 3 others have (1, 3, 10)')
 
 
 @TRANSFORMS.register_module(name='TinyWords')

@@ -115,11 +115,15 @@ def test_samples_without_any_file_are_counted(clips):
     assert report.tallies[0].samples == 3
 
 
-def stacked(root, *named, preprocessor='MultimodalPreprocessor', batch_size=8, **changes):
+def stacked(root, *named, preprocessor='MultimodalPreprocessor', batch_size=8, collate=None, limits=None, **changes):
     """What batches take as it is, by split."""
     cfg = config(root, CLIPS, named or ('train',), splits=named or ('train', 'test'), **changes)
     cfg.model.data_preprocessor.type = preprocessor
     cfg.train_dataloader.batch_size = batch_size
+    if collate:
+        cfg.train_dataloader.collate_fn = {'type': collate}
+    if limits:
+        cfg.model.data_preprocessor.modalities = limits
     return {split.name: set(split.stacked) for split in find_splits(cfg)[0]}
 
 
@@ -131,6 +135,9 @@ def test_arrays_that_a_batch_takes_as_they_are(clips):
     for only_one in ({'batch_size': 1}, {'indices': 3}, {'modalities': ['audio']}):
         assert stacked(clips, **only_one)['train'] == set()
     assert stacked(clips, preprocessor='SegDataPreProcessor')['train'] == set()
+    assert stacked(clips, collate='fdkd.collate_pairs')['train'] == {'imu'}
+    assert stacked(clips, collate='own_collate')['train'] == set()
+    assert stacked(clips, limits={'imu': {'tokens': True}})['train'] == set()  # which are padded
 
 
 def test_an_array_of_another_shape_is_an_error_where_the_config_uses_it(clips):
@@ -139,7 +146,10 @@ def test_an_array_of_another_shape_is_an_error_where_the_config_uses_it(clips):
     cfg.train_dataloader.batch_size, cfg.model.data_preprocessor.type = 4, 'MultimodalPreprocessor'
     report = examine(cfg, 'config.py', str(clips), 0)
     assert found(report) == {('error', 'train', 'b', 'imu', 'imu/b.npy', 'shape')}
-    (clips / 'audio' / 'b.wav').unlink()  # such a sample is in no batch
+    write_rows(clips, [(name, '' if name == 'b' else label, split) for name, label, split in ROWS])
+    assert ('warning', 'train', 'b', 'imu', 'imu/b.npy', 'shape') in found(examine(cfg, 'config.py', str(clips), 0))
+    write_rows(clips, ROWS)
+    (clips / 'audio' / 'b.wav').unlink()  # neither sample is in a batch
     assert ('warning', 'train', 'b', 'imu', 'imu/b.npy', 'shape') in found(examine(cfg, 'config.py', str(clips), 0))
 
 

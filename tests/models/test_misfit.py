@@ -86,6 +86,18 @@ def said(network, *shape):
             'in_channels=24), or correct the data (Expected 3D',
         ),
         (
+            Model(nn.Conv1d(6, 2, 3)),
+            (1, 6, 20),
+            'imu: the data give [1, 6, 20], Conv1d needs [6, L]: use a backbone for inputs of 3 dimensions, or correct '
+            'the data (Expected 2D',
+        ),
+        (
+            Model(ResNet18(in_channels=3)),
+            (8, 3, 48, 64),
+            'imu: the data give [8, 3, 48, 64], ResNet18 needs [3, H, W]: use a backbone for inputs of 4 dimensions, '
+            'or correct the data (Expected 3D',
+        ),
+        (
             Model(ResNet18(in_channels=1)),
             (6, 20, 30),
             'imu: the data give [6, 20, 30], ResNet18 needs [1, H, W]: set in_channels=6 of the backbone, or correct '
