@@ -134,8 +134,21 @@ def _check(
     if not any(mistake.startswith('train_dataloader.dataset.pipeline[') for mistake in found.mistakes):
         with found.noting():
             batch = _batch(cfg, found, quick)
+    found.schedule = _schedule(cfg)
     say('a training step')
     _step(cfg, batch, found)
+
+
+def _schedule(cfg: Config) -> str:
+    """The optimizer and how long it steps, as far as a config that may have mistakes says so."""
+    wrapper, loop, loader = (cfg.get(key) or {} for key in ('optim_wrapper', 'train_cfg', 'train_dataloader'))
+    optimizer = wrapper.get('optimizer')
+    if not isinstance(optimizer, dict):
+        return ''
+    said = [f'{key} {optimizer[key]}' for key in ('lr', 'momentum', 'weight_decay') if key in optimizer]
+    parts = [', '.join([str(optimizer.get('type')), *said])]
+    parts += [f'{loop[f"max_{unit}"]} {unit}' for unit in ('epochs', 'iters') if f'max_{unit}' in loop]
+    return '; '.join([*parts, f'batches of {loader.get("batch_size", 1)}'])
 
 
 def _step(cfg: Config, batch: dict[str, Any] | None, found: Findings) -> None:

@@ -25,6 +25,7 @@ class Findings:
         parameters: For student, teacher and the rest: ``total`` and ``trainable``.
         memory: Estimated bytes by kind, for the config's batch size.
         batch: ``samples`` in the step, ``config`` for those that the config asks for, and the ``shapes`` of the inputs.
+        schedule: What trains the student, and for how long.
         seconds: How long the check took.
         assumed: By modality the shape of arrays that were made up without one having been seen.
     """
@@ -37,6 +38,7 @@ class Findings:
     parameters: dict[str, dict[str, int]] = field(default_factory=dict)
     memory: dict[str, int] = field(default_factory=dict)
     batch: dict[str, Any] = field(default_factory=dict)
+    schedule: str = ''
     seconds: float = 0.0
     assumed: dict[str, list[int]] = field(default_factory=dict)
 

@@ -15,11 +15,12 @@ _COLUMNS = {
 
 
 def described(found: Findings) -> str:
-    """Taps, parameters, memory, notes and all mistakes of one config."""
+    """Taps, parameters, memory, schedule, notes and all mistakes of one config."""
     verdict = 'no mistakes' if not found.mistakes else _count(len(found.mistakes), 'mistake')
     parts = [f'{found.config}: {verdict} ({found.seconds:.1f} s)']
     if found.batch:
         parts += [_taps(found), _parameters(found), _memory(found)]
+    parts += [f'  trained with {found.schedule}'] if found.schedule else []
     parts += [f'  note: {note}' for note in found.notes]
     parts += [f'  {number}. {mistake}' for number, mistake in enumerate(found.mistakes, 1)]
     return '\n'.join(parts)

@@ -97,10 +97,12 @@ def test_several_configs_are_summed_up_and_written(broken, tmp_path, capsys):
 
 
 def test_options_change_what_is_checked():
-    options = RunOptions(size=(32, 24), batch_size=3, cfg_options={'model.losses.feat.weight': 5.0})
+    changes = {'model.losses.feat.weight': 5.0, 'optim_wrapper.optimizer.lr': 0.003}
+    options = RunOptions(size=(32, 24), batch_size=3, epochs=7, cfg_options=changes)
     found = check_config(GOOD, options)
     assert found.batch['shapes']['visual'] == [1, 3, 24, 32]
     assert (found.batch['samples'], found.batch['config'], found.taps[0]['weight']) == (3, 3, 5.0)
+    assert found.schedule == 'SGD, lr 0.003, momentum 0.9, weight_decay 0.0001; 7 epochs; batches of 3'
 
 
 def test_a_config_of_ones_own_needs_no_data(tmp_path):

@@ -18,6 +18,7 @@ def found():
         parameters={'student': {'total': 1234, 'trainable': 1200}, 'teacher': {'total': 0, 'trainable': 0}},
         memory={'weights': 2**20, 'total': 3 * 2**20},
         batch={'samples': 4, 'config': 64, 'shapes': {'audio': [1, 9, 8]}},
+        schedule='SGD, lr 0.003; 10 epochs; batches of 64',
         seconds=1.25,
     )
 
@@ -32,7 +33,9 @@ def test_everything_is_shown():
     assert len(rows) == 4
     assert 'parameters: student 1,234 (1,200 trainable)\n' in text
     assert 'batches of 64 from a step with 4 of audio 1x9x8: 3.0 MiB (weights 1.0)' in text
-    assert text.endswith('  note: by the way\n  1. first\n  2. second')
+    assert text.endswith(
+        '  trained with SGD, lr 0.003; 10 epochs; batches of 64\n  note: by the way\n  1. first\n  2. second'
+    )
 
 
 def test_a_config_that_did_not_come_to_a_step_has_its_mistakes_alone():
