@@ -1,6 +1,7 @@
 """MMEngine's runner with checkpoints that are written whole, read safely and hold the student apart."""
 
 from contextlib import ExitStack
+from datetime import datetime, timedelta
 from typing import Any
 
 import torch
@@ -20,6 +21,8 @@ from fdkd.registry import RUNNERS
 
 #: What MMEngine warns of where a run is resumed in the middle of a step: here the checkpoint holds those gradients.
 _LOST = 'Resumed iteration number is not divisible by'
+#: How MMEngine writes the second in which a run began, and those that this process has given to a run.
+_SECOND, _GIVEN = '%Y%m%d_%H%M%S', set()
 
 
 @RUNNERS.register_module()
@@ -35,6 +38,18 @@ class Runner(ResumingRunner):
 
     def __init__(self, *args: Any, cfg: Config | dict | None = None, **kwargs: Any) -> None:
         super().__init__(*args, cfg=TextedConfig.of(cfg) if isinstance(cfg, Config) else cfg, **kwargs)
+
+    def setup_env(self, env_cfg: dict) -> None:
+        """As MMEngine's; what a run is called, and what logs it, is no other run's of this process.
+
+        MMEngine calls both after the config's file and the second: two runs that begin in one would share them.
+        """
+        super().setup_env(env_cfg)
+        second = datetime.strptime(self._timestamp, _SECOND)
+        while (name := second.strftime(_SECOND)) in _GIVEN:
+            second += timedelta(seconds=1)
+        _GIVEN.add(name)
+        self._timestamp = name
 
     def build_logger(self, *args: Any, **kwargs: Any) -> MMLogger:
         """MMEngine's logger with a console that leaves the long records to the log file."""

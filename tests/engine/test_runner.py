@@ -34,6 +34,15 @@ def test_the_console_gets_short_records_and_the_log_file_all(runner, capsys):
         assert file.read().count('many lines') == 9
 
 
+def test_runs_that_begin_in_one_second_log_apart(nyu_root, tmp_path, monkeypatch):
+    monkeypatch.setattr('mmengine.runner.runner.time.time', lambda: 1e9)
+    first, second = (Runner.from_cfg(tiny_config(nyu_root, tmp_path / name)) for name in ('first', 'second'))
+    assert first.experiment_name != second.experiment_name
+    assert first.message_hub is not second.message_hub
+    assert (tmp_path / 'first' / first.timestamp).is_dir()
+    assert (tmp_path / 'second' / second.timestamp / 'vis_data' / 'config.py').is_file()
+
+
 def test_the_text_of_the_config_is_formatted_once_and_that_of_mmengine(nyu_root, tmp_path, monkeypatch):
     cfg, asked = tiny_config(nyu_root, tmp_path), []
     format_code = yapf_api.FormatCode
