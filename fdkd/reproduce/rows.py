@@ -10,7 +10,7 @@ from fdkd.apis.report import RESULTS_FILE
 from fdkd.engine.saving import STUDENT_FILE
 from fdkd.errors import DataError
 from fdkd.report.run import read_results
-from fdkd.reproduce.runs import Job
+from fdkd.reproduce.runs import CACHE, Job
 
 CONSOLE_FILE = 'console.log'
 #: How many lines of a failed run's console a row quotes.
@@ -86,7 +86,6 @@ def tidy(work_dir: Path) -> None:
 
 
 def _head(job: Job, status: str, work_dir: Path, root: Path) -> dict[str, Any]:
-    taught = ['--teacher', f'runs/{job.teacher.name}/{STUDENT_FILE}'] if job.teacher else []
     return {
         'key': job.key,
         'name': job.name,
@@ -95,9 +94,19 @@ def _head(job: Job, status: str, work_dir: Path, root: Path) -> dict[str, Any]:
         'seed': job.run.seed,
         'changes': dict(job.run.changes),
         'teacher_key': job.teacher.key if job.teacher else None,
-        'command': f'python tools/train.py {shlex.join([job.run.config, *taught, *job.arguments[1:]])}',
+        'command': _command(job),
         'log': os.path.relpath(work_dir / CONSOLE_FILE, root),
     }
+
+
+def _command(job: Job) -> str:
+    """What trains the same again anywhere, hence without the folder of a cache, which decides nothing."""
+    taught = ['--teacher', f'runs/{job.teacher.name}/{STUDENT_FILE}'] if job.teacher else []
+    options = list(job.arguments[1:])
+    if CACHE in options:
+        place = options.index(CACHE)
+        del options[place : place + 2]
+    return f'python tools/train.py {shlex.join([job.run.config, *taught, *options])}'
 
 
 def _scores(scores: dict[str, Any]) -> dict[str, Any]:

@@ -19,6 +19,9 @@ from fdkd.registry import ALGORITHMS
 from fdkd.reproduce.contents import contents
 from fdkd.reproduce.teacher_view import has_fixed_view
 
+#: The option that names the folder in which a run keeps its teacher's features.
+CACHE = '--cache-teacher-in'
+
 
 @dataclass(frozen=True)
 class Run:
@@ -135,7 +138,7 @@ class Workshop:
             '--amp-dtype': options.amp if isinstance(options.amp, str) else None,
             '--accumulate': options.accumulate,
             '--views': options.views,
-            '--cache-teacher-in': self.cache_teacher if keeps else None,
+            CACHE: self.cache_teacher if keeps else None,
         }
         given = [text for flag, value in flags.items() if value is not None for text in (flag, str(value))]
         changes = [f'{key}={value}' for key, value in run.changes]

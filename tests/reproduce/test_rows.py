@@ -1,6 +1,7 @@
 """What of a run's files stands in the ledger."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -87,6 +88,15 @@ def test_the_command_survives_a_shell(tmp_path, job, folder):
     row = done_row(job, results('hash-student'), folder, tmp_path, resumed=False)
     teacher = f'--teacher runs/{job.teacher.name}/student.pth'
     assert row['command'] == f"python tools/train.py {job.run.config} {teacher} --cfg-options 'c=d e'"
+
+
+def test_the_command_leaves_out_where_a_machine_keeps_features(job, folder, tmp_path):
+    config, *options = job.arguments
+    keeping = replace(job, arguments=(config, '--cache-teacher-in', '/of/this/machine', *options))
+    commands = [
+        done_row(one, results('hash-student'), folder, tmp_path, resumed=False)['command'] for one in (job, keeping)
+    ]
+    assert commands[0] == commands[1]
 
 
 def test_gradient_shares_are_kept_where_they_were_measured(tmp_path, job, folder):
