@@ -24,8 +24,8 @@ TEACHER_CACHE = 'work_dirs/teacher_cache'
 
 
 def add_run_options(parser: argparse.ArgumentParser, training: bool = True) -> None:
-    """Adds the options of :class:`~fdkd.apis.options.RunOptions` and ``--launcher``; without ``training`` only those
-    that change an evaluation."""
+    """Adds ``--work-dir``, ``--unsafe-checkpoint`` and the options of :class:`~fdkd.apis.options.RunOptions`; without
+    ``training`` only those that change an evaluation."""
     parser.add_argument('--work-dir', help='folder for everything that the run writes')
     parser.add_argument('--data-root', help='folder of the data set')
     parser.add_argument('--size', type=parse_size, metavar='WIDTHxHEIGHT', help='size that samples are resized to')
@@ -41,12 +41,16 @@ def add_run_options(parser: argparse.ArgumentParser, training: bool = True) -> N
             help='whether a training sample that cannot be read stops the training (raise) or is replaced (skip)',
         )  # fmt: skip
         _add_speed_options(parser)
-    parser.add_argument('--launcher', choices=LAUNCHERS, default='none', help='what started this process')
     parser.add_argument('--unsafe-checkpoint', action='store_true', help='unpickle checkpoints that you trust fully')
     parser.add_argument(
         '--cfg-options', nargs='+', action=KeyValue, default={}, metavar='KEY=VALUE',
         help="any other change, by dotted path; of these only look_at_every_step reaches the teacher's config",
     )  # fmt: skip
+
+
+def add_launcher(parser: argparse.ArgumentParser) -> None:
+    """Adds ``--launcher``, for what several processes may run, and ``--local-rank``, which some launchers pass."""
+    parser.add_argument('--launcher', choices=LAUNCHERS, default='none', help='what started this process')
     parser.add_argument('--local-rank', type=int, help=argparse.SUPPRESS)
 
 

@@ -6,7 +6,7 @@ fdkd test fdkd/nyu_rgb_from_depth work_dirs/fdkd/nyu_rgb_from_depth/student.pth
 import argparse
 from collections.abc import Sequence
 
-from fdkd.apis.cli import add_run_options, run_options
+from fdkd.apis.cli import add_launcher, add_run_options, run_options
 from fdkd.apis.test import test
 
 
@@ -16,6 +16,7 @@ def parser(prog: str | None = None) -> argparse.ArgumentParser:
     made.add_argument('config', help='config: a file, or a name of `fdkd configs`')
     made.add_argument('checkpoint', help='student.pth or a full checkpoint')
     add_run_options(made, training=False)
+    add_launcher(made)
     return made
 
 

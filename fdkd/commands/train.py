@@ -7,7 +7,7 @@ fdkd train fdkd/nyu_rgb_from_depth --epochs 5
 import argparse
 from collections.abc import Sequence
 
-from fdkd.apis.cli import add_run_options, run_options
+from fdkd.apis.cli import add_launcher, add_run_options, run_options
 from fdkd.apis.train import train
 
 
@@ -19,6 +19,7 @@ def parser(prog: str | None = None) -> argparse.ArgumentParser:
     made.add_argument('--teacher', metavar='CHECKPOINT|untrained', help=teacher_help)
     made.add_argument('--resume', action='store_true', help='continue from the newest checkpoint in the work dir')
     add_run_options(made)
+    add_launcher(made)
     return made
 
 

@@ -39,6 +39,7 @@ def test_arguments_reach_the_export_whose_report_is_printed(calls_of, capsys):
             "argument --format: invalid choice: 'tflite'",
         ),
         (WORDS[:2], 'the following arguments are required: --format'),
+        ([*WORDS, 'onnx', '--launcher', 'pytorch'], 'unrecognized arguments: --launcher pytorch'),
         ([*WORDS, 'onnx', '--check', '0'], "argument --check: '0', expected a whole number above 0"),
     ],
 )

@@ -25,7 +25,7 @@ from mmengine.runner import Runner
 from prettytable import PrettyTable
 from scipy.stats import theilslopes
 
-from fdkd.apis.cli import add_run_options, guarded, positive, run_options
+from fdkd.apis.cli import add_launcher, add_run_options, guarded, positive, run_options
 from fdkd.apis.provenance import environment
 from fdkd.apis.train import train
 from fdkd.errors import FdkdError
@@ -73,6 +73,7 @@ def main() -> None:
     )
     parser.add_argument('--json', type=Path, metavar='FILE', help='write every figure and the setting')
     add_run_options(parser)
+    add_launcher(parser)
     args = parser.parse_args()
     if args.json and not args.json.absolute().parent.is_dir():
         raise FdkdError(f'--json {args.json}: there is no such folder')
