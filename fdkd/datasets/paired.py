@@ -16,14 +16,12 @@ from fdkd.datasets.listing_checks import (
     unknown_splits,
     unseen_classes,
 )
+from fdkd.datasets.paired_arguments import check_classes, check_sources, check_split
 from fdkd.datasets.paired_types import check_types
 from fdkd.datasets.patterns import Pattern
 from fdkd.errors import ConfigError, DataError
 from fdkd.labels import UNLABELLED
 from fdkd.registry import DATASETS
-
-#: Names that a sample uses itself.
-_RESERVED = ('label', 'gt_label', 'present', 'sample_id', 'sample_idx', 'sample_view')
 
 
 @DATASETS.register_module()
@@ -96,7 +94,11 @@ class PairedDataset(MultimodalDataset):
         check_types(name, given | {'merge': merge, 'validation': validation, 'optional': optional})
         self.classes, self.splits = tuple(map(str, classes)), tuple(splits)
         self.validation, self.missing = validation, missing
-        self._check_arguments(split, sources, dict(merge or {}), optional)
+        check_sources(name, sources, optional)
+        check_classes(name, self.classes, merge or {})
+        if missing not in ('error', 'skip'):
+            raise ConfigError(f"{name}: missing={missing!r}, expected 'error' or 'skip'")
+        check_split(name, split, self.splits, validation)
         self.MODALITIES = tuple(sources)
         self._texts = {m: Pattern(s['text'], f'sources.{m}') for m, s in sources.items() if isinstance(s, Mapping)}
         self._paths = {m: Pattern(s, f'sources.{m}') for m, s in sources.items() if m not in self._texts}
@@ -220,36 +222,3 @@ class PairedDataset(MultimodalDataset):
         """A path below the data set's folder as the config has it."""
         inside = path.removeprefix(os.path.abspath(self.data_root) + os.sep)
         return path if inside == path else os.path.join(self.data_root, inside)
-
-    def _check_arguments(self, split: str, sources: Any, merge: dict[str, str], optional: Sequence[str]) -> None:
-        name = type(self).__name__
-        if not isinstance(sources, Mapping) or not sources:
-            raise ConfigError(f'{name}: sources={sources!r}, expected a pattern for each modality')
-        for modality, source in sources.items():
-            if not isinstance(modality, str):
-                raise ConfigError(f'{name}: sources names the modality {modality!r}, expected text')
-            if modality in _RESERVED:
-                raise ConfigError(f'{name}: a modality cannot be called {modality!r}, which a sample uses itself')
-            if isinstance(source, Mapping) and set(source) != {'text'}:
-                keys = ', '.join(map(str, source))
-                raise ConfigError(f'{name}: sources.{modality} has the keys {keys}, expected text alone')
-        if strange := sorted(set(optional) - {*sources, 'label'}):
-            raise ConfigError(
-                f'{name}: optional names {", ".join(strange)}, expected some of {", ".join(sources)}, label'
-            )
-        if not self.classes or len(set(self.classes)) < len(self.classes):
-            raise ConfigError(f'{name}: classes={list(self.classes)} is empty or repeats a name')
-        if '' in self.classes:
-            raise ConfigError(f'{name}: a class has an empty name, which in a table means that a sample has no label')
-        if strange := sorted(set(merge.values()) - set(self.classes)):
-            raise ConfigError(f'{name}: merge leads to {", ".join(strange)}, not among the classes')
-        if self.missing not in ('error', 'skip'):
-            raise ConfigError(f"{name}: missing={self.missing!r}, expected 'error' or 'skip'")
-        if not 0 <= self.validation < 1 or (self.validation and 'val' in self.splits):
-            raise ConfigError(
-                f'{name}: validation={self.validation}, expected a share from 0 to below 1, and 0 where the splits '
-                f'({", ".join(self.splits)}) have a val already'
-            )
-        if split not in self.splits and not (split == 'val' and self.validation):
-            hint = '; validation=0.2 would hold out a fifth of training as val' if split == 'val' else ''
-            raise ConfigError(f'{name}: split={split!r}, expected one of {", ".join(self.splits)}{hint}')

@@ -299,10 +299,10 @@ def test_a_missing_root_is_named_with_the_way_to_get_it(tmp_path):
     [
         ({'sources': {}}, r'sources=\{\}, expected a pattern for each modality'),
         ({'sources': {'label': '{id}'}}, "a modality cannot be called 'label'"),
-        ({'sources': {'text': {'txt': '{id}'}}}, 'sources.text has the keys txt, expected text alone'),
+        ({'sources': {'text': {'txt': '{id}'}}}, 'sources.text has txt, expected text alone'),
         ({'sources': {'audio': '{id'}}, r"sources.audio: '\{id' is no pattern"),
         ({'sources': {3: '{id}'}}, 'sources names the modality 3, expected text'),
-        ({'sources': {'text': {'txt': '', 3: ''}}}, 'sources.text has the keys txt, 3, expected text alone'),
+        ({'sources': {'text': {'txt': '', 3: ''}}}, 'sources.text has txt, 3, expected text alone'),
         ({'classes': ()}, r'classes=\[\] is empty'),
         ({'classes': ('', 'dog')}, 'a class has an empty name'),  # what has no label would be one of it
         ({'classes': 'cat'}, "classes='cat', expected a list of names"),
