@@ -162,9 +162,9 @@ class Prepared:
     def tables(self) -> list[ResultTable]:
         """Fills and prints the tables, writes those that are not blocked as a whole, and draws what can be drawn.
 
-        They go to a folder below the ledger's that is called after the data and after what was chosen of the methods.
+        They go to a folder below the ledger's, called after the data and what was chosen: methods, options, budget.
         """
-        filler = Filler(self.ledger.newest(), self._of.get, self.asked.root)
+        filler = Filler(self.ledger.newest(), self._of.get, self.asked.root, self._workshop.setting)
         self._folder.mkdir(parents=True, exist_ok=True)
         filled = []
         for name, exhibit in self.exhibits.items():
@@ -195,8 +195,9 @@ class Prepared:
 
     @property
     def _folder(self) -> Path:
-        budget = [] if self.asked.budget == 1 else [f'budget{self.asked.budget:g}']
-        return self.asked.root / '-'.join([*self.asked.data, *(self.asked.methods or ()), *budget])
+        chosen = [f'{name}-{value}' for name, value in self._workshop.setting.items()]
+        budget = [] if self.asked.budget == 1 else [f'budget-{self.asked.budget:g}']
+        return self.asked.root / '-'.join([*self.asked.data, *(self.asked.methods or ()), *chosen, *budget])
 
     def _weights(self, run: Run) -> tuple[Job, Path]:
         job = self._of[run]

@@ -28,10 +28,17 @@ class Filler:
         rows: The ledger's newest row of each key.
         jobs: The job of each run; ``None`` where something blocks it.
         root: Folder of the ledger.
+        setting: What all runs have in common that differs from the configs, for the caption.
     """
 
-    def __init__(self, rows: Mapping[str, Ledgered], jobs: Callable[[Run], Job | None], root: Path) -> None:
-        self._rows, self._jobs, self._root = rows, jobs, root
+    def __init__(
+        self,
+        rows: Mapping[str, Ledgered],
+        jobs: Callable[[Run], Job | None],
+        root: Path,
+        setting: Mapping[str, str] | None = None,
+    ) -> None:
+        self._rows, self._jobs, self._root, self._setting = rows, jobs, root, setting or {}
 
     def fill(self, plan: Plan) -> ResultTable:
         """The table of ``plan`` with the runs that are done."""
@@ -104,6 +111,7 @@ class Filler:
         planned = {run for cell in cells for run in cell.runs}
         seeds = sorted({run.seed for run in planned})
         parts = [f'seeds {", ".join(map(str, seeds))}', f'{len(done)} of {len(planned)} runs finished']
+        parts += [f'{name}: {value}' for name, value in self._setting.items()]
         for key, length in (('epochs', None), ('selection', None), ('device', 24), ('commit', 12)):
             if values := sorted({str(row[key])[:length].rstrip() for row in done.values() if row.get(key) is not None}):
                 parts.append(f'{key}: {", ".join(values)}')

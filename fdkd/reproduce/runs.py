@@ -85,6 +85,13 @@ class Workshop:
         self.job = lru_cache(maxsize=None)(self._job)
         self.config = lru_cache(maxsize=None)(self._config)
 
+    @property
+    def setting(self) -> dict[str, str]:
+        """The common options that decide figures, by name; of files and folders only what they are called."""
+        amp = {'amp': 'on'} if self.options.amp is True else {}
+        given = {flag[2:]: value for flag, value in _deciding(self.options).items() if value is not None}
+        return {name: Path(str(value)).name for name, value in given.items()} | amp
+
     def load(self, config: str) -> Config:
         """A config of the repository under the common options."""
         return load_config(self.repository / config, self.options)
@@ -130,14 +137,8 @@ class Workshop:
             '--seed': options.seed,
             '--epochs': options.epochs,
             '--data-root': options.data_root,
-            '--size': options.size and '{}x{}'.format(*options.size),
-            '--batch-size': options.batch_size,
-            '--pretrained': options.pretrained,
-            '--text-model': options.text_model,
             '--workers': options.workers,
-            '--amp-dtype': options.amp if isinstance(options.amp, str) else None,
-            '--accumulate': options.accumulate,
-            '--views': options.views,
+            **_deciding(options),
             CACHE: self.cache_teacher if keeps else None,
         }
         given = [text for flag, value in flags.items() if value is not None for text in (flag, str(value))]
@@ -156,6 +157,19 @@ def stem_of(run: Run) -> str:
     folder, _, stem = run_name(run.config).partition('/')
     changed = '-changed' if run.changes or run.teacher == UNTRAINED else ''
     return f'{folder}-{stem}{changed}-seed{run.seed}'
+
+
+def _deciding(options: RunOptions) -> dict[str, Any]:
+    """The flags of what decides figures alike in every run, ``None`` where the config decides."""
+    return {
+        '--size': options.size and '{}x{}'.format(*options.size),
+        '--batch-size': options.batch_size,
+        '--pretrained': options.pretrained,
+        '--text-model': options.text_model,
+        '--amp-dtype': options.amp if isinstance(options.amp, str) else None,
+        '--accumulate': options.accumulate,
+        '--views': options.views,
+    }
 
 
 def _takes_teacher(cfg: Config) -> bool:

@@ -117,6 +117,15 @@ def test_from_a_name_to_its_files(tmp_path, place, ask, capsys, monkeypatch):
     assert [job.name.split('-seed')[0] for job in ask('fig1').prepare().missing] == ['unimodal-tiny_image']
 
 
+def test_tables_of_other_options_lie_apart_and_say_so(tmp_path, ask):
+    options = RunOptions(batch_size=3, workers=0)
+    (table,) = ask(options=options, budget=0.5).prepare().tables()
+    assert '0 of 3 runs finished; batch-size: 3.' in table.caption
+    folder = tmp_path / 'out' / 'tiny-feat-batch-size-3-budget-0.5'
+    assert {path.suffix for path in folder.iterdir()} == {'.md', '.csv', '.tex', '.png'}
+    assert table.caption in (folder / 'table1.md').read_text()
+
+
 def test_a_failure_is_told_and_its_figures_are_not_drawn(ask, monkeypatch, capsys):
     monkeypatch.setattr('fdkd.apis.reproduce.train_command', lambda repository: [*COMMAND[:2], '-c', 'raise OSError'])
     prepared = ask('fig1', 'table1').prepare()

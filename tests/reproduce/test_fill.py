@@ -53,8 +53,8 @@ def row(method, ranked=True, **about):
     return PlanRow((method,), (cell(method, **about),), ranked)
 
 
-def fill(rows, *planned, root=Path('nowhere')):
-    return Filler({row['key']: row for row in rows}, job, root).fill(plan(*planned))
+def fill(rows, *planned, root=Path('nowhere'), setting=None):
+    return Filler({row['key']: row for row in rows}, job, root, setting).fill(plan(*planned))
 
 
 def cells(table):
@@ -184,5 +184,7 @@ def test_the_caption_says_what_the_figures_are():
         'Top-1 accuracy in %, mean and standard deviation over seeds; seeds 0, 1; 3 of 4 runs finished; '
         'epochs: 10, 5; selection: last epoch; device: A processor with a very; commit: 0123456789ab; test samples: 8.'
     )
+    smaller = fill(rows, row('feat'), setting={'size': '8x12', 'pretrained': 'none'}).caption
+    assert '1 of 2 runs finished; size: 8x12; pretrained: none; epochs: 5; ' in smaller
     nothing = fill([failed('feat', 0)], row('feat')).caption
     assert nothing == 'Figures in %, mean and standard deviation over seeds; seeds 0, 1; 0 of 2 runs finished.'

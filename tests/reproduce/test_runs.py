@@ -153,6 +153,18 @@ def test_arguments_carry_every_option(repository, root, monkeypatch):
     assert (rest['work_dir'], rest['resume']) == (None, False)
 
 
+def test_the_setting_is_what_decides_figures_and_names_no_folder(workshop, repository, tmp_path):
+    assert workshop.setting == {}
+    idle = RunOptions(data_root=str(tmp_path), workers=1, cache_teacher=str(tmp_path), seed=3, epochs=2)
+    assert Workshop(repository, idle).setting == {}
+    options = RunOptions(
+        size=(8, 12), batch_size=3, pretrained=str(tmp_path / 'r18.pth'), text_model='a/bert', amp=True
+    )
+    told = {'size': '8x12', 'batch-size': '3', 'pretrained': 'r18.pth', 'text-model': 'bert', 'amp': 'on'}
+    assert Workshop(repository, options).setting == told
+    assert Workshop(repository, RunOptions(amp='bf16')).setting == {'amp-dtype': 'bf16'}
+
+
 def test_weights_count_by_what_is_in_their_file(repository, tmp_path):
     weights = tmp_path / 'weights.pth'
     weights.write_bytes(b'some')
