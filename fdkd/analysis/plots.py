@@ -202,7 +202,8 @@ def weight_figure(accuracy: np.ndarray, low: Sequence[float], high: Sequence[flo
     axes.set_yticks(range(len(low)), [f'{weight:g}' for weight in low])
     axes.set_xlabel('weight of the high band, $\\lambda_2$')
     axes.set_ylabel('weight of the low band, $\\lambda_1$')
-    axes.set_title(title)
+    figure.suptitle(title, fontsize=10)
+    figure.get_layout_engine().set(h_pad=0.1)  # inches; the colour bar's highest number ends above its axes
     if np.isfinite(accuracy).any():
         figure.colorbar(image, ax=axes, label='accuracy (%)')
     return figure

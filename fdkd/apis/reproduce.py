@@ -173,9 +173,10 @@ class Prepared:
                 print(render(table, 'terminal'))
                 if any(run in self._of for run in plan.runs):
                     paths = write(table, self._folder, plan.name)
-                    picture = self._folder / f'{plan.name}.png'
-                    write_figure(picture, points_figure(table, plan.baseline_row))
-                    print(f'written: {", ".join(map(str, [*paths, picture]))}')
+                    if not plan.matrix:  # which is drawn as a map
+                        paths.append(self._folder / f'{plan.name}.png')
+                        write_figure(paths[-1], points_figure(table, plan.baseline_row))
+                    print(f'written: {", ".join(map(str, paths))}')
             self._draw(name, exhibit, tables)
             filled += tables
         return filled

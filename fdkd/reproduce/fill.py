@@ -45,7 +45,8 @@ class Filler:
         baselines = [cell and self._scores(cell) for cell in plan.baselines]
         usual = [self._usual(plan, column) for column in range(len(plan.columns))]
         rows = [self._row(row, plan, baselines, usual) for row in plan.rows]
-        return ResultTable(plan.title, plan.heads, plan.columns, tuple(rows), self._caption(plan), plan.notes)
+        notes = (*_alone_note(plan, baselines), *plan.notes)
+        return ResultTable(plan.title, plan.heads, plan.columns, tuple(rows), self._caption(plan), notes, plan.matrix)
 
     def _row(self, row: PlanRow, plan: Plan, baselines: Sequence[Scores | None], usual: Sequence[str | None]) -> Row:
         cells = []
@@ -118,6 +119,12 @@ class Filler:
         if tested := sorted({row['student']['samples'] for row in done.values()}):
             parts.append(f'test samples: {", ".join(map(str, tested))}')
         return f'{_metric(done.values())} in %, mean and standard deviation over seeds; {"; ".join(parts)}.'
+
+
+def _alone_note(plan: Plan, baselines: Sequence[Scores | None]) -> tuple[str, ...]:
+    """What a matrix, which has no row for it, is to be compared with."""
+    alone = baselines[0] if plan.matrix and baselines else None
+    return (f'The student alone: {np.mean(list(alone.values.values())):.1f}.',) if alone and alone.values else ()
 
 
 def _read_images(path: Path) -> np.ndarray:

@@ -47,6 +47,7 @@ class Plan:
         baselines: For each column the student that learns alone; ``None`` where the table does not apply.
         rows: The rows.
         notes: What a reader has to know of it.
+        matrix: Whether rows and columns are settings of one student, so that the best is that of the whole table.
     """
 
     name: str
@@ -56,6 +57,7 @@ class Plan:
     baselines: tuple[PlanCell | None, ...]
     rows: tuple[PlanRow, ...]
     notes: tuple[str, ...] = ()
+    matrix: bool = False
 
     @property
     def runs(self) -> list[Run]:

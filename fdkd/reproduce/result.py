@@ -111,6 +111,7 @@ class ResultTable:
         rows: Top to bottom.
         caption: What the figures are, in a sentence or two.
         notes: Further remarks, each of its own.
+        matrix: Whether rows and columns are settings of one student, so that the best is that of the whole table.
     """
 
     title: str
@@ -119,6 +120,7 @@ class ResultTable:
     rows: tuple[Row, ...]
     caption: str
     notes: tuple[str, ...] = ()
+    matrix: bool = False
 
     def __post_init__(self) -> None:
         titles = (*self.heads, *self.columns)

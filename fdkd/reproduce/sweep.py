@@ -24,5 +24,6 @@ def sweep(protocol: Protocol, pair: Pair) -> Plan:
         columns=tuple(f'lambda 2 = {high}' for high in LAMBDAS),
         baselines=(alone,) * len(LAMBDAS),
         rows=tuple(rows),
+        matrix=True,
         notes=('The paper finds 1, 1 best, but for AVE with a visual student, where it is 0.5, 0.5.',),
     )

@@ -50,7 +50,9 @@ def embedding_figure(classes=6):
 
 def weight_figure():
     accuracy = np.array([[71.0, 70.2, np.nan], [69.1, 68.5, 60.0]])
-    return plots.weight_figure(accuracy, [0.5, 1], [0.5, 1, 3], 'GRID digits, visual student')
+    return plots.weight_figure(
+        accuracy, [0.5, 1], [0.5, 1, 3], 'Figure 5: FD-CMKD over the weights of its bands, grid visual'
+    )
 
 
 FIGURES = [band_figure, profile_figure, scale_figure, curve_figure, embedding_figure, weight_figure]

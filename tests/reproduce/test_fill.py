@@ -1,5 +1,6 @@
 """From hand-made rows of the ledger to the cells of a table."""
 
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -175,6 +176,16 @@ def test_a_note_on_the_papers_figure_comes_first():
     found = cells(fill(made, row('feat', note='illegible'), row('fdkd', note='illegible')))
     assert found['feat'].marks == ('illegible', 'from code with uncommitted changes')
     assert found['fdkd'].marks == ('illegible',)
+
+
+def test_a_matrix_is_compared_with_the_student_alone_in_a_note():
+    matrix = replace(plan(row('feat')), matrix=True)
+    filler = Filler({row['key']: row for row in [*ALONE, *FEAT]}, job, Path('nowhere'))
+    mean = np.mean([row['student']['metrics']['accuracy'] for row in ALONE])
+    assert filler.fill(matrix).notes == (f'The student alone: {mean:.1f}.', 'A note.')
+    assert filler.fill(matrix).matrix
+    assert filler.fill(replace(matrix, matrix=False)).notes == ('A note.',)
+    assert Filler({}, job, Path('nowhere')).fill(matrix).notes == ('A note.',)
 
 
 def test_the_caption_says_what_the_figures_are():

@@ -38,4 +38,5 @@ def test_low_goes_down_and_high_across(plan):
 
 
 def test_all_columns_have_one_baseline(plan):
+    assert plan.matrix
     assert [cell.runs for cell in plan.baselines] == [(Run('configs/unimodal/grid_visual.py', 5),)] * 4

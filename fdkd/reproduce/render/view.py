@@ -39,6 +39,7 @@ class View:
         caption: What the figures are.
         footnotes: Texts of footnotes 1, 2, ...
         notes: Further remarks.
+        ranked: What the best is the best of.
     """
 
     title: str
@@ -48,6 +49,7 @@ class View:
     caption: str
     footnotes: tuple[str, ...]
     notes: tuple[str, ...]
+    ranked: str
 
     def legend(self, best: str, second: str) -> list[str]:
         """What the signs that occur mean; ``best`` and ``second`` are those of the places."""
@@ -57,7 +59,7 @@ class View:
         meanings = {
             'mean ± standard deviation over seeds': any('±' in figure for figure in figures),
             "[ ]: the paper's figure": '[' in remarks,
-            f'{best}: best of a column, {second}: second (cells with all seeds, compared as printed)': any(
+            f'{best}: best of {self.ranked}, {second}: second (cells with all seeds, compared as printed)': any(
                 cell.place for cell in shown
             ),
             f'{NOISE}: within noise of the student alone (a 95 % interval of the difference contains 0, '
@@ -89,24 +91,38 @@ def view(table: ResultTable) -> View:
         caption=one_line(table.caption),
         footnotes=tuple(map(one_line, footnotes)),
         notes=tuple(map(one_line, table.notes)),
+        ranked='the table' if table.matrix else 'a column',
     )
 
 
 def places(table: ResultTable) -> list[tuple[int | None, ...]]:
-    """Place of each cell ``[row][column]`` in its column: 1 for the best mean, 2 for the next, else ``None``.
+    """Place of each cell ``[row][column]`` in its column, or in a whole matrix: 1 for the best mean, 2 for the next,
+    else ``None``.
 
     Only finished cells of ranked rows take part, and only where there are two or more. Means are compared as printed.
     """
-    by_column = []
-    for column in _columns(table):
-        competing = [
+    means = [
+        [
             float(_printed(cell.mean)) if row.ranked and cell is not None and cell.finished else None
-            for row, cell in zip(table.rows, column, strict=True)
+            for cell in row.cells
         ]
-        known = [mean for mean in competing if mean is not None]
-        leading = sorted(set(known), reverse=True)[:2] if len(known) > 1 else []
-        by_column.append([leading.index(mean) + 1 if mean in leading else None for mean in competing])
-    return list(zip(*by_column, strict=True)) if by_column else [() for _ in table.rows]
+        for row in table.rows
+    ]
+    if table.matrix:
+        everything = [mean for row in means for mean in row]
+        leading = [_leading(everything)] * len(table.columns)
+    else:
+        leading = [_leading(column) for column in zip(*means, strict=True)]
+    return [
+        tuple(best.index(mean) + 1 if mean in best else None for mean, best in zip(row, leading, strict=True))
+        for row in means
+    ]
+
+
+def _leading(means: Sequence[float | None]) -> list[float]:
+    """The best mean and the second, where there are two or more to compare."""
+    known = [mean for mean in means if mean is not None]
+    return sorted(set(known), reverse=True)[:2] if len(known) > 1 else []
 
 
 def one_line(text: str) -> str:

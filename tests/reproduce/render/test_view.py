@@ -1,5 +1,7 @@
 """Places, words and footnotes, which all forms share."""
 
+from dataclasses import replace
+
 import pytest
 
 from fdkd.reproduce.render.view import places, view
@@ -33,6 +35,19 @@ def column_places(*means, **options):
 )
 def test_best_and_second(means, expected):
     assert column_places(*means) == expected
+
+
+def test_a_matrix_has_one_best():
+    rows = tuple(
+        Row((str(low),), tuple(Cell((mean,), 1) for mean in means))
+        for low, means in enumerate(((60.0, 55.0), (58.0, 61.0)))
+    )
+    matrix = ResultTable('title', ('low',), ('high 1', 'high 2'), rows, 'caption', matrix=True)
+    assert places(matrix) == [(2, None), (None, 1)]
+    assert view(matrix).legend('*', '_') == [
+        '*: best of the table, _: second (cells with all seeds, compared as printed)'
+    ]
+    assert places(replace(matrix, matrix=False)) == [(1, 2), (2, 1)]
 
 
 def test_unranked_rows_have_no_place():
