@@ -15,9 +15,9 @@ __all__ = ['FORMS', 'SUFFIXES', 'render', 'write']
 def render(table: ResultTable, form: str) -> str:
     """The table with its caption, what its signs mean, its footnotes and its notes; ends with a line break.
 
-    A cell shows mean and standard deviation over seeds. The best and the second mean of a column are emphasised among
-    the finished cells of ranked rows, compared as printed, with one decimal: equal ones share their place. A column
-    with fewer than two such cells has no best.
+    A cell shows mean and standard deviation over seeds. The best and the second mean of a column, or of a whole matrix,
+    are emphasised among the finished cells of ranked rows, compared as printed, with one decimal: equal ones share
+    their place. Where there are fewer than two such cells there is no best.
 
     Args:
         table: What to show.

@@ -34,8 +34,9 @@ def render(table: ResultTable) -> str:
     After the heads of the table come, for each cell: ``column``, its title; ``state``: finished, unfinished, failed
     (none finished, at least one failed), not run or not applicable; ``mean`` and ``std`` over seeds; the numbers of
     ``seeds`` that are finished, ``planned`` and ``failed``; the ``values`` of the seeds with ``;`` between; its
-    ``place`` in the column, 1, 2 or none; the figure of the ``paper``; the ``difference`` to the student alone, its
-    intervals (95 %) over seeds and over test samples, and whether it is ``within_noise``; the texts of its ``marks``.
+    ``place`` in the column or matrix, 1, 2 or none; the ``paper``'s figure; the ``difference`` to the student alone,
+    its intervals (95 %) over seeds and over test samples, and whether it is ``within_noise``; the texts of its
+    ``marks``.
     Figures are in % and points, with up to four decimals; what is not known is empty.
     """
     stream = io.StringIO()
